@@ -1,0 +1,63 @@
+# The commands of this house. `make help` lists them.
+
+BIN := .venv/bin
+JOBS ?= 2
+FAST := tests/unit tests/scenarios tests/architecture tests/snapshots
+TYPED := lab tools tests/support
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo lab lab-down lab-break lab-shell test check bench clean setup venv rules
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: ## try it: the lab where it can be had, else the demo
+	@tools/run
+
+demo: venv ## bgpmon on a simulated GoBGP and an in-memory kernel; needs nothing
+	@$(BIN)/bgpmon demo
+
+lab: ## real routers, real gobgpd, the real kernel, in network namespaces (root); GOBGPD=4.8 for another one
+	@tools/setup lab
+	@$(MAKE) --no-print-directory venv
+	@$(BIN)/python -m lab up --gobgpd "$(or $(GOBGPD),3.10)"
+
+lab-down: ## remove the lab
+	@$(if $(wildcard $(BIN)/python),$(BIN)/python,python3) -m lab down
+
+lab-break: ## break something in the lab: WHAT=kill-router; WHAT=help lists them
+	@$(BIN)/python -m lab break "$(or $(WHAT),help)"
+
+lab-shell: ## another shell in the running lab
+	@$(BIN)/python -m lab shell
+
+test: ## everything: set-up, rules, types, all tests
+	@tools/setup test
+	@$(MAKE) --no-print-directory venv rules
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+check: venv rules ## the fast half, under a minute
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadfile $(wildcard $(FAST))
+
+rules: # format, lint, types, import rules, generated code
+	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --check . ; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/mypy $(TYPED)
+	@$(BIN)/lint-imports
+	@$(BIN)/python protos/generate.py --check
+
+bench: venv ## measure; ARGS go to the benchmarks
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## remove what the tools made, the virtual environment and the fetched packages too
+	rm -rf .venv .cache .lab build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv: .venv/.ready
+
+.venv/.ready: pyproject.toml constraints.txt
+	@tools/venv
+
+setup: # the Debian packages and the gobgpd binaries alone
+	@tools/setup test

@@ -1,0 +1,71 @@
+"""``python -m lab up|down|break|shell``: what the Makefile's lab targets call."""
+
+import argparse
+import sys
+import time
+
+from lab import breakage, lifecycle
+from lab.gobgpd import VERSIONS
+from lab.lifecycle import say
+from lab.machine import LabError
+
+
+def main() -> int:
+    """Do what the command line says; 0, or 1 with the reason on stderr."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab", description="a node and its routers, on one machine"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="make the lab, and open a shell in it if this is a terminal")
+    up.add_argument("--gobgpd", choices=VERSIONS, default=VERSIONS[0], help="the node's gobgpd")
+    commands.add_parser("down", help="remove the lab")
+    commands.add_parser("shell", help="open a shell in the running lab")
+    broken = commands.add_parser("break", help="break something, or mend it")
+    broken.add_argument("what", help="`help` lists what there is")
+    arguments = parser.parse_args()
+    try:
+        return _perform(arguments)
+    except LabError as problem:
+        say("\n".join((str(problem), *getattr(problem, "__notes__", ()))))
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; nothing is left of a lab that was not ready")
+        return 130
+
+
+def _perform(arguments: argparse.Namespace) -> int:
+    if arguments.command == "up":
+        return _up(arguments.gobgpd)
+    if arguments.command == "down":
+        say("removed" if lifecycle.down() else "there was none")
+        return 0
+    if arguments.command == "break" and arguments.what == "help":
+        print(breakage.listing())
+        return 0
+    machine = lifecycle.standing()
+    if arguments.command == "shell":
+        lifecycle.shell(machine)
+        return 0
+    with lifecycle.alone():
+        hint = breakage.perform(machine, arguments.what)
+    say(f"done: {breakage.BREAKAGES[arguments.what].text}")
+    say(f"watch: {hint}")
+    return 0
+
+
+def _up(version: str) -> int:
+    began = time.monotonic()
+    lifecycle.up(version)
+    machine = lifecycle.standing()
+    say(f"ready after {time.monotonic() - began:.0f} s")
+    print(lifecycle.orientation(machine))
+    print("Break something:  make lab-break WHAT=help      Remove all of it:  make lab-down")
+    if not sys.stdin.isatty():
+        return 0
+    lifecycle.shell(machine)
+    say("the lab runs on; `make lab-shell` returns to it, `make lab-down` removes it")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""The JSON Schema, the sample and the reference page say what the loader does."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from monitor.config.sample import SAMPLE
+from monitor.config.schema import DRAFT, json_schema, known_keys
+from tests.unit.monitor.config.files import GOOD, config_of, problems_of
+
+REFERENCE = Path(__file__).parents[4] / "docs" / "configuration.md"
+
+
+def objects(schema: object) -> Iterator[dict[str, object]]:
+    if isinstance(schema, dict):
+        if "properties" in schema:
+            yield schema
+        for value in schema.values():
+            yield from objects(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from objects(value)
+
+
+def test_the_sample_passes_without_a_warning() -> None:
+    assert problems_of(SAMPLE) == []
+    assert config_of(SAMPLE).warnings == ()
+
+
+def test_the_sample_passes_with_its_commented_keys_switched_on() -> None:
+    text = SAMPLE.replace("# netns:", "netns:")
+    for line in ("remote:", "  gobgp: ", "  tls: "):
+        text = text.replace(f"  # {line}", f"  {line}")
+    config = config_of(text)
+    assert config.netns == "/proc/1/ns/net"
+    assert config.source("remote").tls is not None
+
+
+def test_the_schema_is_closed_everywhere_and_names_its_draft() -> None:
+    schema = json_schema()
+    assert schema["$schema"] == DRAFT
+    assert schema["required"] == ["sources", "domains"]
+    for found in objects(schema):
+        assert found["additionalProperties"] is False
+    assert "null" not in str(schema)
+
+
+def test_the_schema_has_defaults_as_the_file_writes_them() -> None:
+    domain = json_schema()["$defs"]["DomainModel"]["properties"]
+    assert domain["stale_after"]["default"] == "10m"
+    assert domain["families"]["default"] == ["ipv4", "ipv6"]
+    assert domain["default_route"]["enum"] == ["deny", "accept"]
+
+
+def test_every_key_of_the_schema_is_in_the_reference() -> None:
+    text = REFERENCE.read_text()
+    for found in objects(json_schema()):
+        properties = found["properties"]
+        assert isinstance(properties, dict)
+        for key in properties:
+            assert f"`{key}`" in text, key
+
+
+def test_every_complete_example_of_the_reference_loads() -> None:
+    blocks = [block.split("```")[0] for block in REFERENCE.read_text().split("```yaml\n")[1:]]
+    complete = [block for block in blocks if "\ndomains:" in block]
+    assert complete
+    for block in blocks:
+        assert yaml.safe_load(block)
+    for block in complete:
+        assert problems_of(block) == []
+
+
+def test_known_keys_follow_the_path() -> None:
+    assert "domains" in known_keys(())
+    assert known_keys(("sources", "fabric")) == ["gobgp", "tls", "resync"]
+    assert known_keys(("domains", "storage", "rules", 0)) == ["from", "to", "priority"]
+    assert "as_path" in known_keys(("domains", "storage", "import", 3, "accept"))
+    assert known_keys(("domains",)) == []
+    assert known_keys(("nonsense", 3)) == []
+
+
+def test_a_client_gets_the_names_without_pydantic_and_yaml() -> None:
+    code = "import sys, monitor.config; sys.exit(bool({'pydantic', 'yaml'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_design_s_example_has_only_keys_of_the_schema() -> None:
+    assert set(yaml.safe_load(GOOD)) <= set(json_schema()["properties"])
