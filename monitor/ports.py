@@ -37,3 +37,63 @@ class SessionControl(Protocol):
 
     async def enable_peer(self, peer: PeerId) -> None:
         """Allow the session again."""
+
+
+Document = dict[str, object]
+"""One answer of the API: a JSON object in the shapes that the command line fixes (``-o json``)."""
+
+
+class Feed(Protocol):
+    """Everything that may be read.  Nothing here changes anything.
+
+    Raises BadRequest for an argument that cannot be understood, Stale for a plan digest that nobody knows.
+    """
+
+    async def status(self) -> Document:
+        """``{node, mode, ready, domains, peers, plan, …}``."""
+
+    async def peers(self, address: str = "") -> Document:
+        """``{items}``: all peers, or the one at *address*."""
+
+    async def domains(self) -> Document:
+        """``{items}``: each domain with its counts, reasons, guards and rules."""
+
+    async def routes(self, filter_text: str = "", domain: str = "", limit: int = 1000) -> Document:
+        """``{items, total, truncated}``: desired and installed routes that the filter matches."""
+
+    async def explain(self, prefix: str, domain: str = "") -> Document:
+        """Why a route is there, or why not: ``{prefix, domain, verdict, desired, installed, paths, …}``."""
+
+    async def lookup(self, address: str) -> Document:
+        """Where a packet would go: ``{address, bgp, kernel, plan, verdict}``."""
+
+    async def plan(self, digest: str = "") -> Document:
+        """The live plan, or the frozen one of *digest*: ``{number, digest, state, summary, operations}``."""
+
+    async def history(self, prefix: str = "", limit: int = 100) -> Document:
+        """``{items}``: what was done, newest first."""
+
+    async def doctor(self) -> Document:
+        """``{items: [{check, ok, detail, fix}]}``."""
+
+
+class Control(Protocol):
+    """Everything that changes something.  ``actor`` says who asked, as the socket vouches for it (``uid 0``).
+
+    Raises Refused when policy, mode or state says no, Stale for an unknown, expired or drifted plan, BadRequest otherwise.
+    """
+
+    async def freeze(self, actor: str) -> Document:
+        """Freeze the live plan: ``{digest, state, number, summary}``."""
+
+    async def approve(self, digest: str, actor: str) -> Document:
+        """Approve and apply: ``{digest, state, applied, stale, failed, …}``."""
+
+    async def reject(self, digest: str, reason: str, actor: str) -> Document:
+        """Refuse a frozen plan: ``{digest, state}``."""
+
+    async def reload(self, actor: str) -> Document:
+        """Read the configuration file again: ``{state, warnings}``; the old one stays in force if it is bad."""
+
+    async def withdraw_all(self, actor: str) -> Document:
+        """Remove every route and rule of ours, and write nothing more until restarted: ``{removed, failed}``."""

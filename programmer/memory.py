@@ -335,8 +335,7 @@ class MemoryFib:
     def _stored(self, family: Family, forwarding: Forwarding) -> Forwarding:
         """Return what the kernel stores: links filled in, no weight on a single next hop."""
         hops = [
-            hop if hop.ifindex else hop._replace(ifindex=self._link_toward(family, hop))
-            for hop in forwarding.next_hops
+            hop if hop.ifindex else hop._replace(ifindex=self._link_toward(family, hop)) for hop in forwarding.next_hops
         ]
         if len(hops) == 1:
             hops = [hops[0]._replace(weight=1)]
@@ -460,9 +459,7 @@ class MemoryFib:
                 return self._way(LOCAL_TABLE, host, NextHop(b"", 1), address.packed, (_RTPROT_KERNEL, 0))
         return None
 
-    def _way(
-        self, table: TableId, matched: Prefix, hop: NextHop, source: bytes, owner: tuple[int, int]
-    ) -> Lookup:
+    def _way(self, table: TableId, matched: Prefix, hop: NextHop, source: bytes, owner: tuple[int, int]) -> Lookup:
         """Return a found way; *owner* is (protocol, metric) of its route."""
         chosen: Address | None = ipaddress.ip_address(source) if source else None
         if chosen is None:

@@ -48,8 +48,7 @@ def domain(name: str, model: schema.DomainModel, lines: Sequence[int]) -> Domain
         default_lengths=PerFamily(model.default_lengths.ipv4, model.default_lengths.ipv6),
         preferred_source=_preferred(model.preferred_source),
         imports=tuple(
-            _rule(number, item, line)
-            for number, (item, line) in enumerate(zip(model.imports, lines, strict=True), 1)
+            _rule(number, item, line) for number, (item, line) in enumerate(zip(model.imports, lines, strict=True), 1)
         ),
         rules=tuple(_ip_rule(item, model.table) for item in model.rules),
         limit=PerFamily(_limit(limits.ipv4), _limit(limits.ipv6)),

@@ -40,9 +40,7 @@ FOREIGN_TABLES = {
 }
 """Tables that other agents of a node fill and empty as their own."""
 
-TLS_HINT = (
-    "use gobgpd's unix socket, its loopback address, or mutual TLS: tls: {ca: FILE, cert: FILE, key: FILE}"
-)
+TLS_HINT = "use gobgpd's unix socket, its loopback address, or mutual TLS: tls: {ca: FILE, cert: FILE, key: FILE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +126,7 @@ class Check:
         protocol = root.get("protocol")
         if protocol and isinstance(protocol.value, int) and protocol.value in PROTOCOL_OWNERS:
             owner = PROTOCOL_OWNERS[protocol.value]
-            self._warn(
-                protocol, f"protocol {protocol.value} is the mark of {owner}; its routes would look like ours"
-            )
+            self._warn(protocol, f"protocol {protocol.value} is the mark of {owner}; its routes would look like ours")
         encapsulation = root.get("encapsulation")
         if encapsulation and encapsulation.value is True and not root.has("protect"):
             self._warn(encapsulation, "encapsulation does nothing without prefixes in protect")
@@ -192,17 +188,13 @@ class Check:
         for key in ("limit", "peer_limit", "default_lengths", "preferred_source"):
             for name, item in domain.fields(key):
                 if name in {"ipv4", "ipv6"} and name not in families:
-                    self._error(
-                        item, f"the domain does not use {name}", f"add {name} to families", of_key=True
-                    )
+                    self._error(item, f"the domain does not use {name}", f"add {name} to families", of_key=True)
 
     def _table(self, domain: Entry) -> None:
         for table, item in domain.parsed("table", parse.table):
             if table in FOREIGN_TABLES:
                 owner = FOREIGN_TABLES[table]
-                self._warn(
-                    item, f"table {table} is {owner} table, which empties it at will", "choose another one"
-                )
+                self._warn(item, f"table {table} is {owner} table, which empties it at will", "choose another one")
             if table == MAIN_TABLE:
                 for family in sorted(domain.families()):
                     limits = domain.get("limit")
@@ -235,9 +227,7 @@ class Check:
         if accept and deny:
             self._error(deny, "a rule has either accept or deny", "make two rules of it", of_key=True)
         elif not accept and not deny:
-            self._error(
-                rule, "a rule needs accept or deny", "write for example accept: {prefix: 10.8.0.0/14}"
-            )
+            self._error(rule, "a rule needs accept or deny", "write for example accept: {prefix: 10.8.0.0/14}")
         if deny and not accept:
             for key in ("metric", "preferred_source"):
                 if found := rule.get(key):
@@ -270,9 +260,7 @@ class Check:
                     self._error(bound, f"{word} {value} is below the length of {prefix}")
                 elif value > prefix.max_prefixlen:
                     word, longest = bound.path[-1], prefix.max_prefixlen
-                    self._error(
-                        bound, f"{word} {value} is above {longest}, the longest length of {item.value}"
-                    )
+                    self._error(bound, f"{word} {value} is above {longest}, the longest length of {item.value}")
 
     def _effect(self, condition: Entry, domain: Entry, *, accepting: bool) -> None:
         """Warn about a condition that no route of the domain can meet."""
@@ -319,9 +307,7 @@ class Check:
                         continue
                     line = self.document.line_of(other_item.path)
                     if other_name != name and _overlap(selector, other):
-                        message = (
-                            f"{selector.text} is in domain {other_name} too, by {other.text} in line {line}"
-                        )
+                        message = f"{selector.text} is in domain {other_name} too, by {other.text} in line {line}"
                         self._error(item, message, "a peer belongs to exactly one domain")
                         break
                     if other_name == name and selector == other:

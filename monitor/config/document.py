@@ -30,16 +30,10 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's own protocol
 
 
-_Loader.add_implicit_resolver(
-    f"{_TAG}bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
+_Loader.add_implicit_resolver(f"{_TAG}bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 _Loader.add_implicit_resolver(f"{_TAG}null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
-_Loader.add_implicit_resolver(
-    f"{_TAG}int", re.compile(r"^[-+]?(?:0|[1-9][0-9]{0,17})$"), list("-+0123456789")
-)
-_Loader.add_implicit_resolver(
-    f"{_TAG}float", re.compile(r"^[-+]?[0-9]{1,18}\.[0-9]{1,18}$"), list("-+0123456789")
-)
+_Loader.add_implicit_resolver(f"{_TAG}int", re.compile(r"^[-+]?(?:0|[1-9][0-9]{0,17})$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(f"{_TAG}float", re.compile(r"^[-+]?[0-9]{1,18}\.[0-9]{1,18}$"), list("-+0123456789"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,17 +175,13 @@ class _Reader:
         if isinstance(data, dict):
             self._document.data = data
             return
-        self._document.problems.append(
-            self._document.problem((), f"the file is {shown(data)}, not keys with values")
-        )
+        self._document.problems.append(self._document.problem((), f"the file is {shown(data)}, not keys with values"))
         raise ConfigError(self._document.problems)
 
     def _value(self, node: yaml.Node, path: KeyPath) -> object:
         self._count += 1
         if self._count > MAX_NODES or len(path) > MAX_DEPTH or id(node) in self._open:
-            problem = self._document.problem(
-                path, "the file refers to itself, or is nested or repeated too much"
-            )
+            problem = self._document.problem(path, "the file refers to itself, or is nested or repeated too much")
             raise ConfigError([problem])
         self._document.values[path] = _span(node, self._document.lines)
         self._open.add(id(node))

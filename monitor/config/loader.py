@@ -39,9 +39,7 @@ def load_file(path: str | os.PathLike[str], overrides: Overrides, environment: M
     try:
         octets = FilePath(file).read_bytes()
     except OSError as error:
-        hint = (
-            "bgpmon config init prints a file to start from" if isinstance(error, FileNotFoundError) else ""
-        )
+        hint = "bgpmon config init prints a file to start from" if isinstance(error, FileNotFoundError) else ""
         message = f"cannot read the configuration: {error.strerror or error}"
         raise ConfigError([ConfigProblem(file, 0, 0, "", message, hint)]) from None
     return load_octets(file, octets, overrides, environment)
@@ -105,15 +103,11 @@ def _outside(
         ("run_dir", overrides.run_dir, "flag --run-dir"),
     ]
     if "run_dir" not in document.data and overrides.run_dir is None:
-        candidates.append(
-            ("run_dir", environment.get(RUN_DIR_VARIABLE) or None, f"environment ${RUN_DIR_VARIABLE}")
-        )
+        candidates.append(("run_dir", environment.get(RUN_DIR_VARIABLE) or None, f"environment ${RUN_DIR_VARIABLE}"))
     if "node" not in document.data:
         named = environment.get(NODE_VARIABLE)
         candidates.append(
-            ("node", named, f"environment ${NODE_VARIABLE}")
-            if named
-            else ("node", socket.gethostname(), "host name")
+            ("node", named, f"environment ${NODE_VARIABLE}") if named else ("node", socket.gethostname(), "host name")
         )
     values: dict[str, str] = {}
     origins: dict[str, str] = {}
@@ -183,9 +177,7 @@ def _words(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:
         case "less_than_equal":
             return f"{value} is above {int(bounds['le'])}", ""
         case "list_type":
-            return f"{value} is not a list", f"write [{detail['input']}]" if isinstance(
-                detail["input"], str
-            ) else ""
+            return f"{value} is not a list", f"write [{detail['input']}]" if isinstance(detail["input"], str) else ""
         case "too_short":
             return "at least one entry is needed", ""
         case "model_type" | "dict_type" | "model_attributes_type":
@@ -212,6 +204,4 @@ def _ordered(problems: Iterable[ConfigProblem]) -> list[ConfigProblem]:
 
 def _one_line(problem: ConfigProblem) -> str:
     """Return a warning in one line."""
-    return f"{problem.place}: {problem.key}: {problem.message}" + (
-        f" ({problem.hint})" if problem.hint else ""
-    )
+    return f"{problem.place}: {problem.key}: {problem.message}" + (f" ({problem.hint})" if problem.hint else "")

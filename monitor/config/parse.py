@@ -86,9 +86,7 @@ def choice(value: object, words: Iterable[str]) -> str:
     if isinstance(value, str) and value in known:
         return value
     hint = nearest(value, known) if isinstance(value, str) else ""
-    raise Unacceptable(
-        f"{shown(value)} is none of {', '.join(known)}", "" if hint.startswith("known") else hint
-    )
+    raise Unacceptable(f"{shown(value)} is none of {', '.join(known)}", "" if hint.startswith("known") else hint)
 
 
 def duration(value: object, least: float, most: float) -> float:
@@ -176,9 +174,7 @@ def peer_selector(value: object) -> PeerSelector:
     try:
         found = prefix(base)
     except Unacceptable as error:
-        words = (
-            error.message if "bits set" in error.message else f"{shown(text)} is not an address or a prefix"
-        )
+        words = error.message if "bits set" in error.message else f"{shown(text)} is not an address or a prefix"
         raise Unacceptable(words, error.hint if "bits set" in error.message else "") from None
     single = found.prefixlen == found.max_prefixlen
     if found.is_multicast or (single and found.is_unspecified):
@@ -228,9 +224,7 @@ def _numbers(text: str) -> list[int] | None:
 
 def as_path(value: object) -> AsPathPattern:
     """Return the compiled pattern; ``_`` is the start, the end or a separator between AS numbers."""
-    text = (
-        str(value) if isinstance(value, int) and not isinstance(value, bool) else text_of(value, "a pattern")
-    )
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else text_of(value, "a pattern")
     if not text or len(text) > _PATTERN_MAX:
         raise Unacceptable(f"a pattern has 1 to {_PATTERN_MAX} characters", "an empty AS path is ^$")
     known = _PATTERN_CHARACTERS.match(text)
@@ -304,9 +298,7 @@ def name(value: object) -> str:
     """Return the name of a source or a domain."""
     text = text_of(value, "a name")
     if not _NAME.fullmatch(text):
-        raise Unacceptable(
-            f"{shown(text)} is not a name", "use up to 63 letters, digits, and inside also . _ -"
-        )
+        raise Unacceptable(f"{shown(text)} is not a name", "use up to 63 letters, digits, and inside also . _ -")
     return text
 
 
@@ -330,9 +322,7 @@ def file_name(value: object) -> str:
     """Return an absolute file name."""
     text = text_of(value, "a file name")
     if not text.startswith("/"):
-        raise Unacceptable(
-            f"{shown(text)} does not start with /", "write the whole name of the file or directory"
-        )
+        raise Unacceptable(f"{shown(text)} does not start with /", "write the whole name of the file or directory")
     if not text.isprintable():
         raise Unacceptable(f"{shown(text)} has a character that cannot be printed")
     return text
@@ -367,9 +357,7 @@ def gobgp_target(value: object) -> str:
             raise Unacceptable(f"the socket's name is longer than {SOCKET_PATH_MAX} octets")
         return text
     if text.startswith(("/", "unix:")):
-        raise Unacceptable(
-            f"{shown(text)} is not a target", f"write unix:///{text.removeprefix('unix:').lstrip('/')}"
-        )
+        raise Unacceptable(f"{shown(text)} is not a target", f"write unix:///{text.removeprefix('unix:').lstrip('/')}")
     host, port = _host_port(text)
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - refused, not bound
         raise Unacceptable(f"{host} is no address to connect to", f"write 127.0.0.1:{port}")
@@ -402,9 +390,7 @@ def _host_port(text: str) -> tuple[str, int]:
     except ValueError:
         version = 0
     if bracketed != (version == 6):
-        raise Unacceptable(
-            f"{shown(text)} is not host:port", f"write [{inner}]:{port}" if version == 6 else hint
-        )
+        raise Unacceptable(f"{shown(text)} is not host:port", f"write [{inner}]:{port}" if version == 6 else hint)
     numeric = all(char.isdigit() or char == "." for char in inner)
     if version == 0 and (numeric or not _HOST.fullmatch(inner)):
         raise Unacceptable(f"{shown(text)} does not name a host", hint)

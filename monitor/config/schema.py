@@ -50,9 +50,7 @@ class Read:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.parser)
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, object]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
         return {"description": self.description, "type": "string", **self.json}
 
 
@@ -62,17 +60,13 @@ class OneOrMore:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(_listed, handler(source))
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, object]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
         found = handler(schema)
         return {"anyOf": [found["items"], found]}
 
 
 def _duration(least: float, most: float) -> Read:
-    span = (
-        f"A duration from {parse.duration_text(least)} to {parse.duration_text(most)}, such as 90s or 1h30m."
-    )
+    span = f"A duration from {parse.duration_text(least)} to {parse.duration_text(most)}, such as 90s or 1h30m."
     return Read(partial(parse.duration, least=least, most=most), span, {"pattern": DURATION})
 
 
@@ -149,9 +143,7 @@ class ConditionModel(Model):
         default=None, description="The path's prefix, or with ge and le a range inside it."
     )
     ge: Annotated[int, Field(ge=0, le=128)] | None = Field(default=None, description="Least prefix length.")
-    le: Annotated[int, Field(ge=0, le=128)] | None = Field(
-        default=None, description="Greatest prefix length."
-    )
+    le: Annotated[int, Field(ge=0, le=128)] | None = Field(default=None, description="Greatest prefix length.")
     community: Annotated[list[CommunityText], OneOrMore()] | None = Field(
         default=None, description="A community that the path carries."
     )
@@ -179,9 +171,7 @@ def _condition(value: object) -> object:
     return ConditionModel.model_construct() if value == "any" else value
 
 
-Match = Annotated[
-    ConditionModel, BeforeValidator(_condition, json_schema_input_type=ConditionModel | Literal["any"])
-]
+Match = Annotated[ConditionModel, BeforeValidator(_condition, json_schema_input_type=ConditionModel | Literal["any"])]
 
 
 def _preferred(value: object) -> object:
@@ -208,9 +198,7 @@ class ImportModel(Model):
 
     accept: Match | None = Field(default=None, description="Accept paths that match; any for all.")
     deny: Match | None = Field(default=None, description="Refuse paths that match; any for all.")
-    metric: Metric | None = Field(
-        default=None, description="Metric of the accepted routes instead of the domain's."
-    )
+    metric: Metric | None = Field(default=None, description="Metric of the accepted routes instead of the domain's.")
     preferred_source: PreferredSource | None = Field(
         default=None, description="Preferred source of the accepted routes instead of the domain's."
     )
@@ -221,9 +209,7 @@ class RuleModel(Model):
 
     source: PrefixText | None = Field(default=None, alias="from", description="Source prefix of the packets.")
     to: PrefixText | None = Field(default=None, description="Destination prefix of the packets.")
-    priority: Annotated[int, Field(ge=1, le=32765)] = Field(
-        description="Place among all rules; lower is first."
-    )
+    priority: Annotated[int, Field(ge=1, le=32765)] = Field(description="Place among all rules; lower is first.")
 
 
 class LimitModel(Model):
@@ -231,9 +217,9 @@ class LimitModel(Model):
 
     routes: Count = Field(description="The largest number of routes.")
     warn_percent: Percent = Field(default=80.0, description="Warn from this share of the limit on.")
-    action: Annotated[
-        LimitAction, _choice({word.value: word for word in (LimitAction.FREEZE, LimitAction.WARN)})
-    ] = Field(default=LimitAction.FREEZE, description="What happens above the limit.")
+    action: Annotated[LimitAction, _choice({word.value: word for word in (LimitAction.FREEZE, LimitAction.WARN)})] = (
+        Field(default=LimitAction.FREEZE, description="What happens above the limit.")
+    )
 
 
 class LimitsModel(Model):
@@ -278,9 +264,7 @@ class RemovalBudgetModel(Model):
 
     percent: Percent = Field(default=20.0, description="Share of the domain's installed routes.")
     routes: Annotated[int, Field(ge=0, le=MAX_COUNT)] = Field(default=100, description="Number of routes.")
-    hold: Annotated[float, _duration(1, 7 * DAY)] = Field(
-        default=600.0, description="How long removals wait at most."
-    )
+    hold: Annotated[float, _duration(1, 7 * DAY)] = Field(default=600.0, description="How long removals wait at most.")
 
 
 class DomainModel(Model):
@@ -289,9 +273,9 @@ class DomainModel(Model):
     source: NameText = Field(description="The source that has the domain's peers.")
     peers: list[PeerText] = Field(min_length=1, description="The domain's peers.")
     interfaces: list[InterfaceText] = Field(min_length=1, description="Interfaces that next hops may lie on.")
-    table: Annotated[
-        TableId, Read(parse.table, "A table's number, or main.", {"type": ["string", "integer"]})
-    ] = Field(description="The kernel table that the domain's routes go to.")
+    table: Annotated[TableId, Read(parse.table, "A table's number, or main.", {"type": ["string", "integer"]})] = Field(
+        description="The kernel table that the domain's routes go to."
+    )
     metric: Metric = Field(default=DEFAULT_METRIC, description="Metric (priority) of the routes.")
     families: list[Annotated[Family, _choice(FAMILIES)]] = Field(
         default=[Family.IPV4, Family.IPV6],
@@ -316,9 +300,7 @@ class DomainModel(Model):
     )
     rules: list[RuleModel] = Field(default=[], description="Policy rules that lead into the table.")
     limit: LimitsModel = Field(default=LimitsModel(), description="Limits on desired routes.")
-    peer_limit: PeerLimitsModel = Field(
-        default=PeerLimitsModel(), description="Limits on received paths of each peer."
-    )
+    peer_limit: PeerLimitsModel = Field(default=PeerLimitsModel(), description="Limits on received paths of each peer.")
     removal_budget: RemovalBudgetModel = Field(
         default=RemovalBudgetModel(), description="How much one cycle may remove before removals wait."
     )
@@ -334,9 +316,7 @@ class DomainModel(Model):
 class MaxDriftModel(Model):
     """How much of a frozen plan may have gone stale."""
 
-    operations: Annotated[int, Field(ge=0, le=MAX_COUNT)] = Field(
-        default=10, description="Number of operations."
-    )
+    operations: Annotated[int, Field(ge=0, le=MAX_COUNT)] = Field(default=10, description="Number of operations.")
     percent: Percent = Field(default=5.0, description="Share of the plan's operations.")
 
 
@@ -372,15 +352,13 @@ class FileModel(Model):
     netns: Annotated[str, Read(parse.namespace, "An absolute file name.", {"pattern": "^/"})] | None = Field(
         default=None, description="File of the target network namespace; default: the daemon's own."
     )
-    state_dir: FileText = Field(
-        default=DEFAULT_STATE_DIR, description="Directory of the journal and of frozen plans."
-    )
+    state_dir: FileText = Field(default=DEFAULT_STATE_DIR, description="Directory of the journal and of frozen plans.")
     run_dir: Annotated[str, Read(parse.run_dir, "An absolute file name.", {"pattern": "^/"})] = Field(
         default=DEFAULT_RUN_DIR, description="Directory of the sockets and the lock."
     )
-    protocol: Annotated[
-        int, Read(parse.protocol, "A number.", {"type": "integer", "minimum": 5, "maximum": 255})
-    ] = Field(default=DEFAULT_PROTOCOL, description="Owner mark on every route and rule.")
+    protocol: Annotated[int, Read(parse.protocol, "A number.", {"type": "integer", "minimum": 5, "maximum": 255})] = (
+        Field(default=DEFAULT_PROTOCOL, description="Owner mark on every route and rule.")
+    )
     protect: list[PrefixText] = Field(default=[], description="Prefixes that no peer may take over.")
     encapsulation: bool = Field(
         default=False, description="The CNI tunnels pod traffic: refuse all that overlaps protect."
@@ -412,9 +390,7 @@ def _without_null(node: Any) -> Any:
         return [_without_null(item) for item in node]
     if not isinstance(node, dict):
         return node
-    kept = {
-        key: _without_null(value) for key, value in node.items() if not (key == "default" and value is None)
-    }
+    kept = {key: _without_null(value) for key, value in node.items() if not (key == "default" and value is None)}
     if kept.get("pattern") == DURATION and isinstance(kept.get("default"), float):
         kept["default"] = parse.duration_text(kept["default"])
     choices = kept.get("anyOf")

@@ -206,10 +206,7 @@ def _inside(prefix: Prefix) -> Test:
     def inside(row: FilterRow, _now: float) -> bool:
         key = row.key
         return (
-            key[0] >= length
-            and row.family is family
-            and key[1:end] == head
-            and (not spare or key[end] & mask == last)
+            key[0] >= length and row.family is family and key[1:end] == head and (not spare or key[end] & mask == last)
         )
 
     return inside
@@ -369,9 +366,7 @@ def _community_test(node: Comparison) -> Callable[[PathAttributes], bool]:
 
 def _large_community_test(node: Comparison) -> Callable[[PathAttributes], bool]:
     test = _text_test(node)
-    return lambda attributes: any(
-        test(":".join(map(str, numbers))) for numbers in attributes.large_communities
-    )
+    return lambda attributes: any(test(":".join(map(str, numbers))) for numbers in attributes.large_communities)
 
 
 def _extended_community_test(node: Comparison) -> Callable[[PathAttributes], bool]:

@@ -13,9 +13,7 @@ class FilterError(BadRequest):
     length is at least 1. ``suggestion`` is what to write in place of the marked characters, or empty.
     """
 
-    def __init__(
-        self, message: str, position: int, length: int = 1, suggestion: str = "", text: str = ""
-    ) -> None:
+    def __init__(self, message: str, position: int, length: int = 1, suggestion: str = "", text: str = "") -> None:
         super().__init__(message, position, length, suggestion, text)
         self.message = message
         self.position = position

@@ -88,9 +88,7 @@ class Field:
 
 
 _ALL = (
-    Field(
-        "prefix", (), _ONE_OF, AddressOrPrefix(), "the route's prefix; in means inside", "prefix=10.1.0.0/16"
-    ),
+    Field("prefix", (), _ONE_OF, AddressOrPrefix(), "the route's prefix; in means inside", "prefix=10.1.0.0/16"),
     Field("len", ("length", "prefixlen"), _ORDERED, Number(128), "prefix length in bits", "len>=24"),
     Field(
         "af",
@@ -158,9 +156,7 @@ _ALL = (
         "ORIGIN",
         "origin=igp",
     ),
-    Field(
-        "lp", ("localpref", "local_pref", "local-pref", "pref"), _ORDERED, Number(), "LOCAL_PREF", "lp>100"
-    ),
+    Field("lp", ("localpref", "local_pref", "local-pref", "pref"), _ORDERED, Number(), "LOCAL_PREF", "lp>100"),
     Field("med", (), _ORDERED, Number(), "MULTI_EXIT_DISC", "med<50"),
     Field("comm", ("community", "communities"), _SEVERAL, Community(), "communities", "comm has 65001:200"),
     Field(

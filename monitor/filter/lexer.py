@@ -61,9 +61,7 @@ def tokens_of(text: str) -> list[Token]:
         start, end = match.span()
         if name == "quote":
             quote = text[start]
-            raise FilterError(
-                "the text is never closed", start, len(text) - start, f"{text[start:]}{quote}", text
-            )
+            raise FilterError("the text is never closed", start, len(text) - start, f"{text[start:]}{quote}", text)
         if name == "string":
             body = text[start + 1 : end - 1]
             plain = body if "\\" not in body else _unescaped(body, text[start])

@@ -60,9 +60,7 @@ class Parser:
         self.context = context
         self.hints: list[Hint] = []
         if len(text) > MAX_TEXT:
-            raise FilterError(
-                f"a filter has at most {MAX_TEXT} characters", MAX_TEXT, len(text) - MAX_TEXT, "", text
-            )
+            raise FilterError(f"a filter has at most {MAX_TEXT} characters", MAX_TEXT, len(text) - MAX_TEXT, "", text)
         self.tokens = tokens_of(text)
         self.index = 0
         self.depth = 0

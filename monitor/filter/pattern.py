@@ -207,9 +207,7 @@ class _Reader:
         end = self.source.find("}", begin)
         low, comma, high = self.source[begin + 1 : end].partition(",")
         numbers = [text for text in (low, high) if text]
-        good = (
-            end > 0 and low and all(text.isascii() and text.isdigit() and len(text) < 4 for text in numbers)
-        )
+        good = end > 0 and low and all(text.isascii() and text.isdigit() and len(text) < 4 for text in numbers)
         if not good:
             raise self.wrong("write {n}, {n,} or {n,m}, or \\{ for the character {", begin)
         least = int(low)
@@ -278,11 +276,7 @@ class _Machine:
                 continue
             seen.add(number)
             condition, targets = self.nodes[number]
-            if (
-                condition is None
-                or (start and isinstance(condition, _Start))
-                or (end and isinstance(condition, _End))
-            ):
+            if condition is None or (start and isinstance(condition, _Start)) or (end and isinstance(condition, _End)):
                 waiting.extend(targets)
             if number == _ACCEPT or isinstance(condition, _Chars | _End):
                 kept.add(number)

@@ -114,9 +114,7 @@ class Word:
         """Return the canonical word."""
         found = self.choices.get(word.lower())
         if found is None:
-            raise BadValueError(
-                f"{shown(word)} is not one of {', '.join(self.known)}", nearest(word, self.choices)
-            )
+            raise BadValueError(f"{shown(word)} is not one of {', '.join(self.known)}", nearest(word, self.choices))
         return found
 
     def write(self, value: int | str) -> str:

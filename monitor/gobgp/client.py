@@ -49,7 +49,7 @@ class TimedOut(SourceUnavailable):
     """No answer came in time."""
 
 
-class TooLarge(SourceError):  # noqa: N818 - named for what to do next, as in monitor.errors
+class TooLarge(SourceError):
     """The server had to put a table into one message, and it is over the limit (GoBGP before 3.27)."""
 
 
@@ -192,9 +192,7 @@ class Client:
             return await call(getattr(messages, ask)(**fields), timeout=deadline)
         raise AssertionError("unreachable")
 
-    def _stream(
-        self, method: str, request: Any, deserialize: Callable[[bytes], Any], deadline: float | None
-    ) -> Any:
+    def _stream(self, method: str, request: Any, deserialize: Callable[[bytes], Any], deadline: float | None) -> Any:
         call = self._channel.unary_stream(
             self.dialect.method(method),
             request_serializer=type(request).SerializeToString,
@@ -238,9 +236,7 @@ class Client:
         if "no such file" in lowered:
             return f"{details}; is gobgpd running with --api-hosts {self.target}?"
         if "permission denied" in lowered:
-            return (
-                f"{details}; the socket of gobgpd is open to its owner only, run as root or change its mode"
-            )
+            return f"{details}; the socket of gobgpd is open to its owner only, run as root or change its mode"
         return details
 
 

@@ -101,15 +101,12 @@ class Completion:
     @property
     def is_unsettled(self) -> bool:
         """True while a table of an established peer is not complete."""
-        return any(
-            entry.uptime and (peer, family) not in self._complete for peer, family, entry, _ in self._tables()
-        )
+        return any(entry.uptime and (peer, family) not in self._complete for peer, family, entry, _ in self._tables())
 
     def missing(self) -> int:
         """Return how many of the paths that the speaker counts were not told, all peers together."""
         return sum(
-            max(0, state.accepted - self._ledger.counted(peer, family))
-            for peer, family, _, state in self._tables()
+            max(0, state.accepted - self._ledger.counted(peer, family)) for peer, family, _, state in self._tables()
         )
 
     def backlog(self) -> tuple[int, int, int]:

@@ -52,17 +52,13 @@ class Dialect:
         RIB.  A server before 3.25 ignores the End-of-RIB filter, one before 3.27 the batch size.
         """
         request = self.messages.WatchEventRequest
-        filters = [
-            request.Table.Filter(type=kind + self.shift, init=init) for kind in (_POST_POLICY, _END_OF_RIB)
-        ]
+        filters = [request.Table.Filter(type=kind + self.shift, init=init) for kind in (_POST_POLICY, _END_OF_RIB)]
         return request(peer=request.Peer(), table=request.Table(filters=filters), batch_size=batch_size)
 
     def global_request(self, afi: int) -> Any:
         """Return a request for all paths of the global table of one address family (IANA AFI)."""
         messages = self.messages
-        return messages.ListPathRequest(
-            table_type=_TABLE_GLOBAL + self.shift, family=messages.Family(afi=afi, safi=1)
-        )
+        return messages.ListPathRequest(table_type=_TABLE_GLOBAL + self.shift, family=messages.Family(afi=afi, safi=1))
 
     def adj_in_request(self, address: str, afi: int) -> Any:
         """Return a request for what one peer sent, before policy.

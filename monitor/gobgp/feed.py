@@ -68,7 +68,7 @@ class Ending(enum.Enum):
     MISMATCH = "paths told and paths counted by the speaker differ"
 
 
-class _Over(Exception):  # noqa: N818 - carries the way out of the task group
+class _Over(Exception):
     def __init__(self, ending: Ending) -> None:
         self.ending = ending
 
@@ -108,9 +108,7 @@ class Feed:
         self._fence = Fence()
         self._ledger = Ledger()
         self._dump = Dump(BATCH_SIZE)
-        self._completion = Completion(
-            roster, self._ledger, self._fence, outbox.put, plan.pace.end_of_rib_wait
-        )
+        self._completion = Completion(roster, self._ledger, self._fence, outbox.put, plan.pace.end_of_rib_wait)
         self._awaiting = False
         self._quiet = 0.0
         self._lull = 0.0
@@ -331,9 +329,7 @@ class Feed:
                 self._completion.after_read()
                 self._compare_counters()
                 unsettled = not self._dump.is_over or self._completion.is_unsettled
-                next_read = loop.time() + max(
-                    UNSETTLED_PERIOD if unsettled else PEERS_PERIOD, 20 * self._roster.cost
-                )
+                next_read = loop.time() + max(UNSETTLED_PERIOD if unsettled else PEERS_PERIOD, 20 * self._roster.cost)
             if self._dump.is_over:
                 self._completion.declare(now, self._lull)
                 if rate := watch.busy(now, self._events):

@@ -116,12 +116,6 @@ class Fence:
 def _meaning(one: Withdrawn, session: Session | None) -> PathWithdrawn | PathRejected:
     """Say whether a withdrawal is the peer's or the import policy's."""
     path = one.path
-    if (
-        path is None
-        or path.stale
-        or session is None
-        or not session.uptime
-        or path.received_at < session.uptime
-    ):
+    if path is None or path.stale or session is None or not session.uptime or path.received_at < session.uptime:
         return PathWithdrawn(one.family, one.key, one.peer, one.path_id)
     return PathRejected(one.family, one.key, path)

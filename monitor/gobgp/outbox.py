@@ -24,7 +24,7 @@ BATCH = 4096
 """Most updates in one list."""
 
 
-class ConsumerStalled(Exception):  # noqa: N818 - not an error of ours, a state of the other side
+class ConsumerStalled(Exception):
     """The consumer took nothing for too long while the outbox was full."""
 
 

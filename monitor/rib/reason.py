@@ -63,7 +63,11 @@ class Reason(enum.Enum):
     # Selection.
     STALE = ("stale", Stage.ELIGIBLE, "it is stale and a fresh path exists")
     NOT_BEST = ("not-best", Stage.ELIGIBLE, "another path of the domain is better")
-    MULTIPATH_FULL = ("multipath-full", Stage.ELIGIBLE, "it equals the best path, but the domain's multipath is used up")
+    MULTIPATH_FULL = (
+        "multipath-full",
+        Stage.ELIGIBLE,
+        "it equals the best path, but the domain's multipath is used up",
+    )
     SAME_NEXT_HOP = ("same-next-hop", Stage.ELIGIBLE, "it equals the best path and adds no new next hop")
     EXPIRED = ("expired", Stage.ELIGIBLE, "nothing has been heard of it for longer than stale_after")
 

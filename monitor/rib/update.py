@@ -75,13 +75,4 @@ class TableComplete(NamedTuple):
     proof: str
 
 
-Update = (
-    FeedStarted
-    | FeedLost
-    | PeerChanged
-    | PeerGone
-    | PathAnnounced
-    | PathWithdrawn
-    | PathRejected
-    | TableComplete
-)
+Update = FeedStarted | FeedLost | PeerChanged | PeerGone | PathAnnounced | PathWithdrawn | PathRejected | TableComplete

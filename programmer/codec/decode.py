@@ -207,11 +207,7 @@ class DumpDecoder:
         if meaning.cloned or meaning.table != self._table:
             return
         forwarding = meaning.forwarding
-        if (
-            meaning.protocol == self._protocol
-            and forwarding.metric in self._metrics
-            and meaning.plain_identity
-        ):
+        if meaning.protocol == self._protocol and forwarding.metric in self._metrics and meaning.plain_identity:
             self._add(key, forwarding)
             if meaning.dead:
                 self.dead.add(key)
@@ -263,9 +259,7 @@ class EventDecoder:
         if meaning.table not in tables or meaning.cloned:
             return None
         forwarding = None if kind == wire.RTM_DELROUTE else meaning.forwarding
-        return Event(
-            meaning.table, family, key, meaning.forwarding.metric, meaning.protocol, forwarding, port
-        )
+        return Event(meaning.table, family, key, meaning.forwarding.metric, meaning.protocol, forwarding, port)
 
 
 def merged(one: Forwarding, other: Forwarding) -> Forwarding:

@@ -307,9 +307,7 @@ async def _collect(
         results[places[place]] = WriteResult(code, words)
 
 
-def _encodable(
-    encoder: Encoder[Verb], writes: Sequence[Write], place: int, results: list[WriteResult]
-) -> bool:
+def _encodable(encoder: Encoder[Verb], writes: Sequence[Write], place: int, results: list[WriteResult]) -> bool:
     """True if one write can be encoded; otherwise its result says why not."""
     try:
         encoder.encode([writes[place]], 0)

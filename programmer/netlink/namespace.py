@@ -92,9 +92,7 @@ def enter(identity: NamespaceIdentity) -> None:
             os.close(descriptor)
     reached = FilePath(_THREAD_PATH).stat().st_ino
     if reached != identity.inode:
-        raise NamespaceRefused(
-            f"{identity.path} was inode {identity.inode} and is {reached} now; start again"
-        )
+        raise NamespaceRefused(f"{identity.path} was inode {identity.inode} and is {reached} now; start again")
 
 
 def _inode_of(path: str) -> int:
@@ -106,9 +104,7 @@ def _inode_of(path: str) -> int:
     except FileNotFoundError as error:
         raise NamespaceRefused(f"{path}: there is no such network namespace; see 'ip netns list'") from error
     except PermissionError as error:
-        raise NamespaceRefused(
-            f"{path}: permission denied; reading another process's namespace needs root"
-        ) from error
+        raise NamespaceRefused(f"{path}: permission denied; reading another process's namespace needs root") from error
     except OSError as error:
         raise NamespaceRefused(f"{path} is not a namespace file: {error.strerror}") from error
     if kind != _CLONE_NEWNET:

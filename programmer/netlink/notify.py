@@ -54,9 +54,7 @@ def open_watch_socket() -> socket.socket:
 class Watcher:
     """Owns a subscribed socket and the events that wait to be handed out.  Lives on one event loop."""
 
-    def __init__(
-        self, watched: socket.socket, own_port: Callable[[], int], most_waiting: int = MOST_WAITING
-    ) -> None:
+    def __init__(self, watched: socket.socket, own_port: Callable[[], int], most_waiting: int = MOST_WAITING) -> None:
         self._socket = watched
         self._own_port = own_port
         self._most_waiting = most_waiting

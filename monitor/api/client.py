@@ -1,0 +1,200 @@
+"""Calls the daemon's API from another process; no exception of grpc leaves this module."""
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import grpc
+
+from monitor.api import ADMIN_SOCKET, CONTROL, FEED, MESSAGE_LIMIT, METADATA_LIMIT, READ_SOCKET
+from monitor.api._pb import bgpmon_pb2 as messages
+from monitor.errors import ApiError, BadRequest, DaemonUnreachable, Refused, Stale
+from monitor.ports import Document
+
+CALL_TIMEOUT = 30.0
+"""Seconds."""
+
+APPLY_TIMEOUT = 600.0
+"""Seconds; writing a plan of a million routes takes minutes on a small node."""
+
+_ERRORS: dict[grpc.StatusCode, type[ApiError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: BadRequest,
+    grpc.StatusCode.FAILED_PRECONDITION: Refused,
+    grpc.StatusCode.PERMISSION_DENIED: Refused,
+    grpc.StatusCode.ABORTED: Stale,
+}
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_LIMIT),
+    ("grpc.max_metadata_size", METADATA_LIMIT),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+class Client:
+    """A connection to the daemon of one run_dir: Feed over read.sock, Control over admin.sock.
+
+    Every call blocks and returns the document that ``monitor.ports`` describes.  It raises DaemonUnreachable,
+    Refused, Stale or BadRequest, and ApiError for all else that the daemon says.  Use it as a context manager, or
+    call ``close``.
+    """
+
+    def __init__(self, run_dir: str | os.PathLike[str], timeout: float = CALL_TIMEOUT) -> None:
+        self._folder = Path(run_dir).absolute()
+        self._timeout = timeout
+        self._channels: dict[str, grpc.Channel] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        while self._channels:
+            self._channels.popitem()[1].close()
+
+    def status(self) -> Document:
+        """Return the node on one screen."""
+        return self._feed("Status", messages.StatusRequest())
+
+    def peers(self, address: str = "") -> Document:
+        """Return all peers, or the one at *address*."""
+        return self._feed("Peers", messages.PeersRequest(address=address))
+
+    def domains(self) -> Document:
+        """Return the routing domains."""
+        return self._feed("Domains", messages.DomainsRequest())
+
+    def routes(self, filter_text: str = "", domain: str = "", limit: int | None = None) -> Document:
+        """Return desired and installed routes; without *limit*, as many as the daemon thinks fit."""
+        return self._feed("Routes", messages.RoutesRequest(filter=filter_text, domain=domain, limit=limit))
+
+    def explain(self, prefix: str, domain: str = "") -> Document:
+        """Return why a prefix has its route, or has none."""
+        return self._feed("Explain", messages.ExplainRequest(prefix=prefix, domain=domain))
+
+    def lookup(self, address: str) -> Document:
+        """Return where a packet to *address* would go."""
+        return self._feed("Lookup", messages.LookupRequest(address=address))
+
+    def plan(self, digest: str = "") -> Document:
+        """Return the live plan, or the frozen one of *digest*."""
+        return self._feed("Plan", messages.PlanRequest(digest=digest))
+
+    def history(self, prefix: str = "", limit: int | None = None) -> Document:
+        """Return what was done, newest first; without *limit*, as much as the daemon thinks fit."""
+        return self._feed("History", messages.HistoryRequest(prefix=prefix, limit=limit))
+
+    def doctor(self) -> Document:
+        """Return the checks of the daemon's surroundings."""
+        return self._feed("Doctor", messages.DoctorRequest())
+
+    def freeze(self) -> Document:
+        """Freeze the live plan."""
+        return self._control("Freeze", messages.FreezeRequest())
+
+    def approve(self, digest: str) -> Document:
+        """Approve a frozen plan, and wait until it is applied."""
+        return self._control("Approve", messages.ApproveRequest(digest=digest), APPLY_TIMEOUT)
+
+    def reject(self, digest: str, reason: str) -> Document:
+        """Refuse a frozen plan."""
+        return self._control("Reject", messages.RejectRequest(digest=digest, reason=reason))
+
+    def reload(self) -> Document:
+        """Have the configuration file read again."""
+        return self._control("Reload", messages.ReloadRequest())
+
+    def withdraw_all(self) -> Document:
+        """Remove every route and rule of ours, and wait for it."""
+        return self._control("WithdrawAll", messages.WithdrawAllRequest(), APPLY_TIMEOUT)
+
+    def _feed(self, method: str, request: Any) -> Document:
+        return self._call(READ_SOCKET, f"/{FEED}/{method}", request, self._timeout)
+
+    def _control(self, method: str, request: Any, timeout: float = 0.0) -> Document:
+        return self._call(ADMIN_SOCKET, f"/{CONTROL}/{method}", request, max(timeout, self._timeout))
+
+    def _call(self, socket: str, method: str, request: Any, timeout: float) -> Document:
+        path = self._folder / socket
+        call = self._channel(path).unary_unary(
+            method,
+            request_serializer=type(request).SerializeToString,
+            response_deserializer=messages.Document.FromString,
+        )
+        try:
+            answer = call(request, timeout=timeout, wait_for_ready=False)
+        except grpc.RpcError as error:
+            raise _explained(error, path, method, timeout) from error
+        return decode(answer.json, path)
+
+    def _channel(self, path: Path) -> grpc.Channel:
+        channel = self._channels.get(path.name)
+        if channel is None:
+            _check_socket(path)
+            channel = grpc.insecure_channel(f"unix:{quote(str(path))}", options=_OPTIONS)
+            self._channels[path.name] = channel
+        return channel
+
+
+def _check_socket(path: Path) -> None:
+    """Raise DaemonUnreachable, with what to do, when *path* is no socket that we may open."""
+    try:
+        known = path.is_socket()
+    except OSError as error:
+        raise DaemonUnreachable(f"cannot look at {path}: {error.strerror}") from error
+    if not known:
+        raise DaemonUnreachable(
+            f"no daemon: there is no socket {path}; is `bgpmon run` running on this host, "
+            "and is --run-dir (or $BGPMON_RUN_DIR) its run_dir?"
+        )
+    if not os.access(path, os.R_OK | os.W_OK):
+        state = path.stat()
+        raise DaemonUnreachable(
+            f"permission denied on {path}: it opens for uid {state.st_uid}"
+            f"{f' and the members of gid {state.st_gid}' if state.st_mode & 0o060 else ''}, "
+            f"and we are uid {os.geteuid()}; become that user, or set api.group for those who only look"
+        )
+
+
+def _explained(error: grpc.RpcError, path: Path, method: str, timeout: float) -> ApiError:
+    """Return our error in place of grpc's."""
+    if not isinstance(error, grpc.Call):
+        return ApiError(f"{path}: {error}")
+    code, text = error.code(), error.details() or ""
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return DaemonUnreachable(
+            f"no daemon answers on {path}; is `bgpmon run` running? Its log says why it ended, or look at it with "
+            "`systemctl status bgpmon` or `kubectl logs`"
+        )
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return DaemonUnreachable(
+            f"the daemon at {path} did not answer within {timeout:g} seconds; a change that was asked for goes on, "
+            "see `bgpmon history`"
+        )
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        _, service, name = method.split("/")
+        return Refused(
+            f"{path} does not offer {name} of {service}; what changes something is on {ADMIN_SOCKET} alone, "
+            "and the daemon must be as new as this program"
+        )
+    return _ERRORS.get(code, ApiError)(text or f"{path}: {code.name}")
+
+
+def decode(octets: bytes, path: Path) -> Document:
+    """Return the document in *octets*; ApiError when it is no JSON object."""
+    try:
+        document = json.loads(octets)
+    except ValueError as error:
+        raise ApiError(f"{path} answered with something that is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ApiError(f"{path} answered with JSON that is not an object")
+    return document

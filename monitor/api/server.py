@@ -1,0 +1,248 @@
+"""Serves Feed and Control on the two unix sockets of the run_dir."""
+
+import asyncio
+import grp
+import json
+import logging
+import os
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+import grpc
+import grpc.aio
+
+from monitor.api import ADMIN_SOCKET, CONTROL, FEED, MESSAGE_LIMIT, METADATA_LIMIT, READ_SOCKET
+from monitor.api._pb import bgpmon_pb2 as messages
+from monitor.errors import BadRequest, ConfigError, MonitorError, Refused, Stale
+from monitor.ports import Control, Document, Feed
+from programmer.errors import PlanRefused, PlanStale, PlanUnknown, ProgrammerError
+
+REQUEST_LIMIT = 64 << 10
+"""Octets of the largest request: a filter is the longest thing that anybody sends."""
+
+DETAILS_LIMIT = 4096
+"""Octets of a status text; more of it would not fit the metadata that other clients accept."""
+
+CALL_LIMIT = 64
+"""Calls at once on one socket; further ones are told to come again (RESOURCE_EXHAUSTED)."""
+
+STOP_GRACE = 2.0
+"""Seconds that calls have to end in when the daemon stops."""
+
+_PATH_LIMIT = 107
+"""Octets of a unix socket's path (sun_path of linux/un.h, less the closing NUL)."""
+
+_STATUSES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
+    (BadRequest, grpc.StatusCode.INVALID_ARGUMENT),
+    (ConfigError, grpc.StatusCode.INVALID_ARGUMENT),
+    (Refused, grpc.StatusCode.FAILED_PRECONDITION),
+    (PlanRefused, grpc.StatusCode.FAILED_PRECONDITION),
+    (Stale, grpc.StatusCode.ABORTED),
+    (PlanStale, grpc.StatusCode.ABORTED),
+    (PlanUnknown, grpc.StatusCode.ABORTED),
+)
+
+_OPTIONS = (
+    ("grpc.max_send_message_length", MESSAGE_LIMIT),
+    ("grpc.max_receive_message_length", REQUEST_LIMIT),
+    ("grpc.max_metadata_size", METADATA_LIMIT),
+)
+
+Call = Callable[[Any], Awaitable[Document]]
+"""A request message to the document that answers it."""
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def serve(
+    run_dir: str | os.PathLike[str], group: str | None, feed: Feed, control: Control
+) -> AsyncIterator[None]:
+    """Serve while the context is open: Feed on read.sock (0660, *group*), Feed and Control on admin.sock (0600).
+
+    Makes *run_dir* (0755) if it is missing, and replaces sockets that a dead daemon left; whoever calls holds the
+    daemon's lock.  Changes that are under way when the context closes are waited for.  Raises MonitorError when a
+    socket cannot be made.
+    """
+    folder = Path(run_dir)
+    running: set[asyncio.Task[Document]] = set()
+    actor = f"uid {os.geteuid()} ({ADMIN_SOCKET})"
+    feed_calls, control_calls = _feed_calls(feed), _control_calls(control, actor)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(_finish, running)
+        _make_folder(folder)
+        for name, mode, owners, services in (
+            (READ_SOCKET, 0o660, group, {FEED: _handlers(feed_calls)}),
+            (ADMIN_SOCKET, 0o600, None, {FEED: _handlers(feed_calls), CONTROL: _handlers(control_calls, running)}),
+        ):
+            server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=CALL_LIMIT)
+            for service, handlers in services.items():
+                server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+            stack.push_async_callback(_stop, server, folder / name)
+            _listen(server, folder / name, mode, owners)
+            await server.start()
+        yield
+
+
+async def _stop(server: grpc.aio.Server, path: Path) -> None:
+    await server.stop(STOP_GRACE)
+    _remove(path)
+
+
+async def _finish(running: set[asyncio.Task[Document]]) -> None:
+    """Wait for the changes under way; called once no further one can begin."""
+    if running:
+        await asyncio.wait(running)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as error:
+        raise MonitorError(f"cannot make {folder}: {error.strerror}; set run_dir to a directory of ours") from error
+
+
+def _listen(server: grpc.aio.Server, path: Path, mode: int, group: str | None) -> None:
+    """Bind *server* to the socket *path*, which nobody but its owner can open before it has its final mode."""
+    if len(os.fsencode(path)) > _PATH_LIMIT:
+        raise MonitorError(f"{path} is too long for a unix socket ({_PATH_LIMIT} octets); choose a shorter run_dir")
+    group_id = _group_id(group)
+    try:
+        if path.exists() or path.is_symlink():
+            if not stat.S_ISSOCK(path.lstat().st_mode):
+                raise MonitorError(f"{path} is not a socket; remove it, or choose another run_dir")
+            path.unlink()
+        umask = os.umask(0o177)
+        try:
+            server.add_insecure_port(f"unix:{quote(str(path))}")
+        finally:
+            os.umask(umask)
+        if group_id != -1:
+            os.chown(path, -1, group_id)
+        path.chmod(mode)
+    except OSError as error:
+        raise MonitorError(f"cannot make the socket {path}: {error.strerror or error}") from error
+    except RuntimeError as error:
+        raise MonitorError(f"cannot listen on {path}: {error}") from error
+
+
+def _group_id(group: str | None) -> int:
+    """Return the number of a group; -1, which chown leaves alone, for none."""
+    if group is None:
+        return -1
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise MonitorError(f"api.group: there is no group {group!r} on this host") from None
+
+
+def _feed_calls(feed: Feed) -> Mapping[str, tuple[Any, Call]]:
+    """Return the calls of Feed by name, each with its request's class."""
+
+    def limits(request: Any) -> dict[str, int]:
+        return {"limit": request.limit} if request.HasField("limit") else {}
+
+    return {
+        "Status": (messages.StatusRequest, lambda _: feed.status()),
+        "Peers": (messages.PeersRequest, lambda it: feed.peers(it.address)),
+        "Domains": (messages.DomainsRequest, lambda _: feed.domains()),
+        "Routes": (messages.RoutesRequest, lambda it: feed.routes(it.filter, it.domain, **limits(it))),
+        "Explain": (messages.ExplainRequest, lambda it: feed.explain(it.prefix, it.domain)),
+        "Lookup": (messages.LookupRequest, lambda it: feed.lookup(it.address)),
+        "Plan": (messages.PlanRequest, lambda it: feed.plan(it.digest)),
+        "History": (messages.HistoryRequest, lambda it: feed.history(it.prefix, **limits(it))),
+        "Doctor": (messages.DoctorRequest, lambda _: feed.doctor()),
+    }
+
+
+def _control_calls(control: Control, actor: str) -> Mapping[str, tuple[Any, Call]]:
+    """Return the calls of Control by name, each with its request's class; *actor* is who asks.
+
+    gRPC for Python does not tell the peer's credentials.  The socket opens for its owner alone, so that the owner is
+    who asks; root may open it as well, and then acts as the owner.
+    """
+    return {
+        "Freeze": (messages.FreezeRequest, lambda _: control.freeze(actor)),
+        "Approve": (messages.ApproveRequest, lambda it: control.approve(it.digest, actor)),
+        "Reject": (messages.RejectRequest, lambda it: control.reject(it.digest, it.reason, actor)),
+        "Reload": (messages.ReloadRequest, lambda _: control.reload(actor)),
+        "WithdrawAll": (messages.WithdrawAllRequest, lambda _: control.withdraw_all(actor)),
+    }
+
+
+def _handlers(
+    calls: Mapping[str, tuple[Any, Call]], running: set[asyncio.Task[Document]] | None = None
+) -> "dict[str, grpc.RpcMethodHandler[Any, Any]]":
+    """Return gRPC's handlers of *calls*; with *running*, each call ends whether or not its caller still waits."""
+    return {
+        name: grpc.unary_unary_rpc_method_handler(
+            _behaviour(name, call, running),
+            request_deserializer=request.FromString,
+            response_serializer=messages.Document.SerializeToString,
+        )
+        for name, (request, call) in calls.items()
+    }
+
+
+def _behaviour(name: str, call: Call, running: set[asyncio.Task[Document]] | None) -> Callable[..., Any]:
+    async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            document = await (call(request) if running is None else _to_the_end(name, call(request), running))
+        except (MonitorError, ProgrammerError) as error:
+            status = next((code for kind, code in _STATUSES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+            await _abort(context, status, str(error))
+        octets = encode(document)
+        if len(octets) > MESSAGE_LIMIT - 64:
+            text = f"the answer is larger than {MESSAGE_LIMIT >> 20} MiB; ask for less with a filter or a limit"
+            await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, text)
+        return messages.Document(json=octets)
+
+    return answer
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], status: grpc.StatusCode, text: str) -> NoReturn:
+    octets = text.encode(errors="backslashreplace")
+    if len(octets) > DETAILS_LIMIT:
+        text = octets[:DETAILS_LIMIT].decode(errors="ignore") + "\n… (cut off)"
+    await context.abort(status, text)
+    raise AssertionError("abort raises")
+
+
+async def _to_the_end(name: str, work: Awaitable[Document], running: set[asyncio.Task[Document]]) -> Document:
+    """Return what *work* returns; it goes on when the caller is gone, which cancels only this waiting."""
+
+    async def run() -> Document:
+        return await work
+
+    task = asyncio.create_task(run(), name=f"control {name}")
+    running.add(task)
+    task.add_done_callback(running.discard)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_report_lost)
+        raise
+
+
+def _report_lost(task: asyncio.Task[Document]) -> None:
+    """Log the end of a change whose caller did not wait for it."""
+    if task.cancelled():
+        log.warning("%s was cancelled after its caller had gone", task.get_name())
+    elif error := task.exception():
+        log.warning("%s failed after its caller had gone: %s", task.get_name(), error)
+    else:
+        log.info("%s ended after its caller had gone", task.get_name())
+
+
+def encode(document: Document) -> bytes:
+    """Return a document as JSON in UTF-8; text that is not Unicode (lone surrogates) becomes JSON's own escapes."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode(errors="backslashreplace")

@@ -1,0 +1,206 @@
+"""The commands that ask the daemon, and their options."""
+
+import sys
+
+import click
+
+from monitor.cli import screen
+from monitor.cli.offline import config, run, version
+from monitor.cli.session import ExitCode, Settings, client_options, daemon, say, settings, show
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@client_options
+@click.pass_context
+def bgpmon(context: click.Context) -> int:
+    """BGP routes into the node's kernel tables, per routing domain, under control.
+
+    Without a command: the status.  Exit codes: 0 done, 1 failed, 2 usage or invalid configuration, 3 no daemon
+    answers, 4 differences (with --exit-code), 5 refused, 6 stale, 8 unhealthy.
+    """
+    context.ensure_object(Settings)
+    if context.invoked_subcommand is None:
+        return show_status()
+    return ExitCode.DONE
+
+
+def show_status() -> int:
+    """Print the status."""
+    with daemon() as client:
+        show(client.status(), screen.status)
+    return ExitCode.DONE
+
+
+@bgpmon.command()
+@client_options
+def status() -> int:
+    """The node on one screen: mode, peers, plan, domains, warnings."""
+    return show_status()
+
+
+@bgpmon.command()
+@client_options
+@click.argument("address", default="")
+def peers(address: str) -> int:
+    """BGP peers, or the one at ADDRESS."""
+    with daemon() as client:
+        document = client.peers(address)
+    show(document, screen.peers)
+    if address and not document.get("items"):
+        say(f"bgpmon: no peer has the address {address}; `bgpmon peers` lists them all")
+        return ExitCode.FAILED
+    return ExitCode.DONE
+
+
+@bgpmon.command()
+@client_options
+def domains() -> int:
+    """Routing domains: counts, reasons, rules and guards."""
+    with daemon() as client:
+        show(client.domains(), screen.domains)
+    return ExitCode.DONE
+
+
+@bgpmon.command()
+@client_options
+@click.argument("filters", nargs=-1, metavar="[FILTER]...")
+@click.option("--domain", default="", help="Only this domain.")
+@click.option("--limit", type=click.IntRange(0, 2**32 - 1), help="Largest number of routes; default: 1000.")
+def routes(filters: tuple[str, ...], domain: str, limit: int | None) -> int:
+    """Desired and installed routes that FILTER matches.
+
+    FILTER is an expression of the filter language (docs/filter.md); several arguments are one expression.
+    """
+    with daemon() as client:
+        show(client.routes(" ".join(filters), domain, limit), screen.routes)
+    return ExitCode.DONE
+
+
+@bgpmon.command()
+@client_options
+@click.argument("prefix")
+@click.option("--domain", default="", help="In this domain; default: the daemon chooses, and names the others.")
+def explain(prefix: str, domain: str) -> int:
+    """Why PREFIX has its route, or has none."""
+    with daemon() as client:
+        show(client.explain(prefix, domain), screen.explain)
+    return ExitCode.DONE
+
+
+@bgpmon.command()
+@client_options
+@click.argument("address")
+def lookup(address: str) -> int:
+    """Where a packet to ADDRESS would go."""
+    with daemon() as client:
+        show(client.lookup(address), screen.lookup)
+    return ExitCode.DONE
+
+
+@bgpmon.group()
+@client_options
+def plan() -> None:
+    """The live plan and the frozen ones."""
+
+
+@plan.command("show")
+@client_options
+@click.argument("digest", default="")
+@click.option("--exit-code", "tell", is_flag=True, help="Exit with 4 when the plan has operations.")
+def plan_show(digest: str, *, tell: bool) -> int:
+    """The live plan, or the frozen one of DIGEST."""
+    with daemon() as client:
+        document = client.plan(digest)
+    show(document, screen.plan)
+    return ExitCode.DIFFERENT if tell and (document.get("operations") or document.get("total")) else ExitCode.DONE
+
+
+@plan.command("freeze")
+@client_options
+def plan_freeze() -> int:
+    """Make an immutable copy of the live plan, with a digest to approve."""
+    with daemon() as client:
+        show(client.freeze(), screen.outcome)
+    return ExitCode.DONE
+
+
+@bgpmon.command()
+@client_options
+@click.argument("digest")
+def approve(digest: str) -> int:
+    """Approve the frozen plan of DIGEST, and apply what still matches.
+
+    Exits with 1 when an operation failed, and with 6 when the plan was too stale to apply.
+    """
+    with daemon() as client:
+        document = client.approve(digest)
+    show(document, screen.outcome)
+    if document.get("state") in {"stale", "expired"}:
+        return ExitCode.STALE
+    return ExitCode.FAILED if document.get("failed") else ExitCode.DONE
+
+
+@bgpmon.command()
+@client_options
+@click.argument("digest")
+@click.option("--reason", required=True, help="Why, for the history.")
+def reject(digest: str, reason: str) -> int:
+    """Refuse the frozen plan of DIGEST."""
+    with daemon() as client:
+        show(client.reject(digest, reason), screen.outcome)
+    return ExitCode.DONE
+
+
+@bgpmon.command()
+@client_options
+@click.argument("prefix", default="")
+@click.option("--limit", type=click.IntRange(0, 2**32 - 1), help="Largest number of entries; default: 100.")
+def history(prefix: str, limit: int | None) -> int:
+    """What was done, newest first; with PREFIX, to that prefix alone."""
+    with daemon() as client:
+        show(client.history(prefix, limit), screen.history)
+    return ExitCode.DONE
+
+
+@bgpmon.command()
+@client_options
+def doctor() -> int:
+    """Checks of the daemon's surroundings; exits with 8 when one fails."""
+    with daemon() as client:
+        document = client.doctor()
+    show(document, screen.doctor)
+    failed = [item for item in screen.objects(document.get("items")) if item.get("ok") is not True]
+    return ExitCode.UNHEALTHY if failed else ExitCode.DONE
+
+
+@bgpmon.command()
+@client_options
+def reload() -> int:
+    """Have the daemon read its configuration again; a bad one changes nothing."""
+    with daemon() as client:
+        document = client.reload()
+    show(document, screen.outcome)
+    return ExitCode.DONE
+
+
+@bgpmon.command("withdraw-all")
+@client_options
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def withdraw_all(*, yes: bool) -> int:
+    """Remove every route and rule of ours from the kernel.
+
+    The daemon writes nothing more until it is started again.
+    """
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("this removes every route and rule of ours; off a terminal it needs --yes")
+        question = f"Remove every route and rule of the daemon at {settings().daemon_dir}?"
+        click.confirm(question, abort=True, err=True)
+    with daemon() as client:
+        document = client.withdraw_all()
+    show(document, screen.outcome)
+    return ExitCode.FAILED if document.get("failed") else ExitCode.DONE
+
+
+for command in (run, config, version):
+    bgpmon.add_command(command)

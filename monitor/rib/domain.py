@@ -1,0 +1,206 @@
+"""One routing domain: what its peers say for a prefix in, the route that we want and a verdict on each path out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from monitor.rib.decision import Candidate, Step, best_first, multipath
+from monitor.rib.nexthop import Resolver
+from monitor.rib.policy import Decision, Policy
+from monitor.rib.protect import ProtectedSet
+from monitor.rib.reason import Reason
+from programmer.route import Address, Family, Forwarding, NextHop, PrefixKey, forwarding
+
+INTERN_LIMIT = 65536
+"""How many forwardings are kept before all are forgotten; equal ones are then equal, but two objects."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainPolicy:
+    """What the configuration says about one domain's choice of routes.
+
+    A prefix shorter than ``default_lengths`` of its family is default-like.  ``multipath`` is the largest number of next
+    hops, from 1.  ``preferred_source`` is packed; a family that is not there has none.  ``encapsulated`` holds the ranges that
+    nothing may overlap because the pod network is tunnelled, or None where it is not.
+    """
+
+    families: frozenset[Family]
+    policy: Policy
+    default_lengths: Mapping[Family, int]
+    metric: int
+    accept_defaults: bool = False
+    multipath: int = 1
+    preferred_source: Mapping[Family, bytes] = field(default_factory=dict)
+    encapsulated: ProtectedSet | None = None
+    require_auth: bool = False
+
+
+class DomainCandidate(NamedTuple):
+    """A path of one of the domain's peers, and what the checks need to know of that peer.
+
+    ``peer_interface`` is the link to an unnumbered or link-local peer, else empty.  ``authenticated`` tells whether
+    the session is.
+    """
+
+    candidate: Candidate
+    peer_address: Address
+    peer_interface: str = ""
+    authenticated: bool = False
+
+
+class Verdict(NamedTuple):
+    """What became of one path.
+
+    ``reason`` None: it is used, alone or as one of several.  ``rule`` is the number of the import rule that decided.
+    ``step`` is where a path lost the selection.
+    """
+
+    reason: Reason | None
+    rule: int | None = None
+    step: Step | None = None
+
+
+class Selection(NamedTuple):
+    """The outcome for one prefix: ``verdicts`` is parallel to the candidates, ``best`` an index into them or -1."""
+
+    forwarding: Forwarding | None
+    verdicts: tuple[Verdict, ...]
+    best: int
+
+
+class Interner:
+    """Forwardings by content, so that equal ones are one object."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, tuple[NextHop, ...], bytes], Forwarding] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def intern(self, metric: int, next_hops: tuple[NextHop, ...], preferred_source: bytes) -> Forwarding:
+        """Return the one object for this content; the order of *next_hops* does not matter."""
+        if len(next_hops) > 1:
+            next_hops = tuple(sorted(next_hops))
+        key = (metric, next_hops, preferred_source)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= INTERN_LIMIT:
+                self._known.clear()
+            known = self._known[key] = forwarding(metric, next_hops, preferred_source)
+        return known
+
+
+class _Eligible(NamedTuple):
+    """A path that competes: what the policy said, and its way out."""
+
+    decision: Decision
+    next_hop: NextHop
+
+
+class Selector:
+    """The choice of routes of one domain, under one configuration, at one state of the links."""
+
+    def __init__(self, settings: DomainPolicy, resolver: Resolver, protected: ProtectedSet, interner: Interner) -> None:
+        self._settings = settings
+        self._resolver = resolver
+        self._protected = protected
+        self._interner = interner
+
+    def select(self, family: Family, key: PrefixKey, candidates: Sequence[DomainCandidate]) -> Selection:
+        """Return the route that we want for *key*, and a verdict on each candidate."""
+        settings = self._settings
+        refusal = self._refuse_prefix(family, key)
+        verdicts: list[Verdict] = []
+        eligible: dict[int, _Eligible] = {}
+        for index, candidate in enumerate(candidates):
+            checked = self._check(family, key, candidate, refusal)
+            if isinstance(checked, Verdict):
+                verdicts.append(checked)
+            else:
+                verdicts.append(Verdict(None, checked.decision.rule))
+                eligible[index] = checked
+        if not eligible:
+            return Selection(None, tuple(verdicts), -1)
+        if len(eligible) == 1:
+            ((best, only),) = eligible.items()
+            next_hops: tuple[NextHop, ...] = (only.next_hop,)
+        else:
+            best, next_hops = self._compete(candidates, eligible, verdicts)
+        decision = eligible[best].decision
+        metric = settings.metric if decision.metric is None else decision.metric
+        source = decision.preferred_source or settings.preferred_source.get(family, b"")
+        return Selection(self._interner.intern(metric, next_hops, source), tuple(verdicts), best)
+
+    def _refuse_prefix(self, family: Family, key: PrefixKey) -> Reason | None:
+        """Return why no path whatsoever may be used for *key*, or None."""
+        settings = self._settings
+        shortest = settings.default_lengths[family]
+        if key[0] < shortest and not settings.accept_defaults:
+            return Reason.DEFAULT_ROUTE
+        if self._protected.covering(family, key) is not None:
+            return Reason.PROTECTED
+        if settings.encapsulated is not None and settings.encapsulated.overlaps(family, key, shortest) is not None:
+            return Reason.ENCAPSULATED
+        return None
+
+    def _check(
+        self, family: Family, key: PrefixKey, candidate: DomainCandidate, refusal: Reason | None
+    ) -> _Eligible | Verdict:
+        """Return the path as a competitor, or the verdict that it cannot be one."""
+        settings = self._settings
+        if family not in settings.families:
+            return Verdict(Reason.FAMILY_OFF)
+        if settings.require_auth and not candidate.authenticated:
+            return Verdict(Reason.UNAUTHENTICATED)
+        path = candidate.candidate.path
+        interface = candidate.peer_interface
+        decision = settings.policy.decide(family, key, path, candidate.peer_address, interface)
+        if decision.reason is not None:
+            return Verdict(decision.reason, decision.rule)
+        if refusal is not None:
+            return Verdict(refusal, decision.rule)
+        found = self._resolver.resolution(family, path.attributes, interface)
+        if isinstance(found, Reason):
+            return Verdict(found, decision.rule)
+        if found.length <= key[0] and found.inside(family, key):
+            return Verdict(Reason.NEXT_HOP_IN_PREFIX, decision.rule)
+        return _Eligible(decision, found.next_hop)
+
+    def _compete(
+        self, candidates: Sequence[DomainCandidate], eligible: Mapping[int, _Eligible], verdicts: list[Verdict]
+    ) -> tuple[int, tuple[NextHop, ...]]:
+        """Choose among several; returns the best one's index and the next hops, and writes the losers' verdicts."""
+        places = list(eligible)
+        competing = [candidates[place].candidate for place in places]
+        ranking = best_first(competing)
+        limit = self._settings.multipath
+        equal = frozenset(multipath(competing, ranking)) if limit > 1 else frozenset((ranking[0].candidate,))
+        fresh = not competing[ranking[0].candidate].path.stale
+        next_hops: list[NextHop] = []
+        for index, step in ranking:
+            place = places[index]
+            decision, next_hop = eligible[place]
+            if index in equal:
+                if next_hop in next_hops:
+                    verdicts[place] = Verdict(Reason.SAME_NEXT_HOP, decision.rule, step)
+                elif len(next_hops) < limit:
+                    next_hops.append(next_hop)
+                else:
+                    verdicts[place] = Verdict(Reason.MULTIPATH_FULL, decision.rule, step)
+            else:
+                stale = fresh and competing[index].path.stale
+                verdicts[place] = Verdict(Reason.STALE if stale else Reason.NOT_BEST, decision.rule, step)
+        return places[ranking[0].candidate], tuple(next_hops)
+
+
+def select(
+    settings: DomainPolicy,
+    resolver: Resolver,
+    protected: ProtectedSet,
+    family: Family,
+    key: PrefixKey,
+    candidates: Sequence[DomainCandidate],
+    interner: Interner,
+) -> Selection:
+    """Choose for one prefix; a ``Selector`` does the same for many."""
+    return Selector(settings, resolver, protected, interner).select(family, key, candidates)

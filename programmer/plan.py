@@ -1,0 +1,140 @@
+"""One operation, a plan of them, and the digest that names a plan's exact content."""
+
+import enum
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from programmer.route import Family, Forwarding, NextHop, PrefixKey, Rule, TableId, text_of
+
+DIGEST_FORMAT = 1
+"""Raised whenever the canonical encoding changes, so that an old digest can never name new content."""
+
+
+class Action(enum.Enum):
+    """What an operation does to the kernel; the value is the glyph that every face shows."""
+
+    ADD = "+"
+    CHANGE = "~"
+    REMOVE = "-"
+
+
+class Gate(enum.Enum):
+    """Who may write."""
+
+    DRY_RUN = "dry-run"
+    APPROVE = "approve"
+    AUTO = "auto"
+
+
+class Operation(NamedTuple):
+    """One prefix of one table before and after.  The action follows from them; it cannot disagree."""
+
+    table: TableId
+    family: Family
+    key: PrefixKey
+    before: Forwarding | None
+    after: Forwarding | None
+
+    @property
+    def action(self) -> Action:
+        """What it does."""
+        if self.before is None:
+            return Action.ADD
+        return Action.REMOVE if self.after is None else Action.CHANGE
+
+    @property
+    def prefix(self) -> str:
+        """The prefix as text."""
+        return text_of(self.family, self.key)
+
+
+class RuleOperation(NamedTuple):
+    """One policy rule to add or to remove."""
+
+    rule: Rule
+    add: bool
+
+
+def hop_document(hop: NextHop) -> list[object]:
+    """Return a next hop as JSON values: packed gateway in hexadecimal, link index, weight."""
+    return [hop.gateway.hex(), hop.ifindex, hop.weight]
+
+
+def forwarding_document(value: Forwarding | None) -> list[object] | None:
+    """Return a forwarding as JSON values; the inverse is ``forwarding_of``."""
+    if value is None:
+        return None
+    hops = [hop_document(hop) for hop in value.next_hops]
+    return [value.metric, hops, value.preferred_source.hex(), value.foreign_attributes]
+
+
+def forwarding_of(document: list[object] | None) -> Forwarding | None:
+    """Return the forwarding that ``forwarding_document`` wrote."""
+    if document is None:
+        return None
+    metric, hops, source, extra = document
+    assert isinstance(metric, int)
+    assert isinstance(hops, list)
+    next_hops = tuple(NextHop(bytes.fromhex(gateway), ifindex, weight) for gateway, ifindex, weight in hops)
+    return Forwarding(metric, next_hops, bytes.fromhex(str(source)), str(extra))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An immutable list of operations, and everything that a person's approval is bound to.
+
+    Moments are seconds since the epoch (UTC).  ``policy`` is the digest of the configuration that decided what is desired.
+    """
+
+    number: int
+    node: str
+    policy: str
+    created_at: float
+    expires_at: float
+    operations: tuple[Operation, ...]
+    rule_operations: tuple[RuleOperation, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical encoding, in hexadecimal: what a person approves."""
+        hashed = hashlib.sha256()
+        head = [DIGEST_FORMAT, self.number, self.node, self.policy, self.created_at, self.expires_at]
+        hashed.update(json.dumps(head, separators=(",", ":")).encode())
+        for operation in sorted(self.operations, key=lambda item: (item.table, item.family, item.key)):
+            hashed.update(json.dumps(operation_document(operation), separators=(",", ":")).encode())
+        for rule, add in sorted(self.rule_operations, key=lambda item: (item.rule.text, item.add)):
+            hashed.update(json.dumps([rule.family.label, rule.text, add], separators=(",", ":")).encode())
+        return hashed.hexdigest()
+
+
+def operation_document(operation: Operation) -> list[object]:
+    """Return an operation as JSON values; the inverse is ``operation_of``."""
+    return [
+        operation.table,
+        operation.family.label,
+        operation.key.hex(),
+        forwarding_document(operation.before),
+        forwarding_document(operation.after),
+    ]
+
+
+def operation_of(document: list[object]) -> Operation:
+    """Return the operation that ``operation_document`` wrote."""
+    table, family, key, before, after = document
+    assert isinstance(table, int)
+    assert before is None or isinstance(before, list)
+    assert after is None or isinstance(after, list)
+    return Operation(
+        TableId(table),
+        Family.of_label(str(family)),
+        bytes.fromhex(str(key)),
+        forwarding_of(before),
+        forwarding_of(after),
+    )
+
+
+def short_digest(digest: str) -> str:
+    """Return the first twelve characters in three blocks, as people read them aloud: ``7f3a-91c2-e0b4``."""
+    return "-".join(digest[start : start + 4] for start in (0, 4, 8))

@@ -1,0 +1,197 @@
+"""One family of one table: what is desired, what is installed, and what lies between them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from programmer.diff import Difference
+from programmer.fib import ForeignRoute, Ownership, RouteEvent, TableImage
+from programmer.guards import Failure, RemovalGuard
+from programmer.plan import Operation
+from programmer.route import Family, Forwarding, PrefixKey, TableId
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """What the configuration says of one family of one table.
+
+    ``metrics`` are all the metrics that make a route of our protocol ours there, old ones from the journal included.
+    """
+
+    table: TableId
+    family: Family
+    metrics: frozenset[int]
+    budget_percent: float = 20.0
+    budget_routes: int = 100
+    budget_hold: float = 600.0
+
+
+@dataclass(slots=True)
+class TableState:
+    """Desired and installed of one family of one table.
+
+    ``acknowledged`` holds what the kernel accepted and has not been read back yet.  ``removals_allowed`` is False until what
+    BGP says about this table is complete: nothing is deleted on the ground of missing knowledge.
+    """
+
+    spec: TableSpec
+    protocol: int
+    desired: dict[PrefixKey, Forwarding] = field(default_factory=dict)
+    image: TableImage = field(default_factory=TableImage)
+    difference: Difference = field(default_factory=Difference)
+    acknowledged: dict[PrefixKey, Forwarding | None] = field(default_factory=dict)
+    failures: dict[PrefixKey, Failure] = field(default_factory=dict)
+    conflicts: set[PrefixKey] = field(default_factory=set)
+    drift: set[PrefixKey] = field(default_factory=set)
+    removals_allowed: bool = False
+    read: bool = False
+    read_at: float = 0.0
+    drift_total: int = 0
+    acknowledged_since: float | None = None
+    guard: RemovalGuard = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.guard = RemovalGuard(self.spec.budget_percent, self.spec.budget_routes, self.spec.budget_hold)
+
+    @property
+    def ownership(self) -> Ownership:
+        """What makes a route here ours."""
+        return Ownership(self.protocol, self.spec.metrics)
+
+    def current(self, key: PrefixKey) -> Forwarding | None:
+        """What the kernel has, as far as it has told us."""
+        return self.acknowledged[key] if key in self.acknowledged else self.image.routes.get(key)
+
+    def want(self, key: PrefixKey, value: Forwarding | None) -> None:
+        """Set what is desired at *key*."""
+        if value is None:
+            self.desired.pop(key, None)
+            self.failures.pop(key, None)
+        else:
+            if self.desired.get(key) != value:
+                self.failures.pop(key, None)
+            self.desired[key] = value
+        self._file(key)
+
+    def _file(self, key: PrefixKey) -> None:
+        desired, current = self.desired.get(key), self.current(key)
+        self.difference.update(key, desired, current)
+        if desired is None or desired == current:
+            self.conflicts.discard(key)
+            self.drift.discard(key)
+        elif (key, desired.metric) in self.image.foreign:
+            self.conflicts.add(key)
+        else:
+            self.conflicts.discard(key)
+
+    def take(self, image: TableImage, now: float) -> int:
+        """Replace what is installed by a complete read; returns how many of our routes had changed behind our back."""
+        before = self.image.routes
+        drifted = 0
+        if self.read:
+            gone = {key for key, value in before.items() if image.routes.get(key) != value}
+            drifted_keys = {key for key in gone if key not in self.acknowledged}
+            self.drift |= drifted_keys & self.desired.keys()
+            drifted = len(drifted_keys)
+        self.image = image
+        self.acknowledged.clear()
+        self.acknowledged_since = None
+        self.read, self.read_at = True, now
+        self.difference.rebuild(self.desired, image.routes)
+        self.conflicts = {
+            key
+            for key in self.difference.add | self.difference.change
+            if (key, self.desired[key].metric) in image.foreign
+        }
+        self.drift = {key for key in self.drift if key in self.difference}
+        self.failures = {key: failure for key, failure in self.failures.items() if key in self.difference}
+        self.drift_total += drifted
+        return drifted
+
+    def observe(self, event: RouteEvent) -> bool:
+        """Apply one kernel event; returns True when somebody else changed one of our routes, or might have."""
+        key, image = event.key, self.image
+        ours = event.protocol == self.protocol and event.metric in self.spec.metrics
+        touched = False
+        if event.forwarding is not None:
+            if ours:
+                touched = not event.by_us and self.current(key) != event.forwarding
+                image.foreign.pop((key, event.metric), None)
+                self._put(key, event.forwarding)
+            else:
+                image.foreign[key, event.metric] = ForeignRoute(event.protocol, event.forwarding)
+                held = image.routes.get(key)
+                touched = held is not None and held.metric == event.metric
+                if touched:
+                    del image.routes[key]
+        elif ours:
+            touched = not event.by_us and self._has(key, event.metric)
+            self._drop(key, event.metric)
+        else:
+            image.foreign.pop((key, event.metric), None)
+        self.acknowledged.pop(key, None)
+        self._file(key)
+        if touched:
+            self.drift_total += 1
+            if key in self.difference:
+                self.drift.add(key)
+        return touched
+
+    def _has(self, key: PrefixKey, metric: int) -> bool:
+        held = self.image.routes.get(key)
+        return (held is not None and held.metric == metric) or (key, metric) in self.image.extras
+
+    def _put(self, key: PrefixKey, value: Forwarding) -> None:
+        image = self.image
+        held = image.routes.get(key)
+        image.extras.pop((key, value.metric), None)
+        if held is None or held.metric == value.metric:
+            image.routes[key] = value
+        elif value.metric < held.metric:
+            image.extras[key, held.metric] = held
+            image.routes[key] = value
+        else:
+            image.extras[key, value.metric] = value
+
+    def _drop(self, key: PrefixKey, metric: int) -> None:
+        image = self.image
+        held = image.routes.get(key)
+        if held is None or held.metric != metric:
+            image.extras.pop((key, metric), None)
+            return
+        del image.routes[key]
+        others = sorted(found for at, found in image.extras if at == key)
+        if others:
+            image.routes[key] = image.extras.pop((key, others[0]))
+
+    def operation(self, key: PrefixKey) -> Operation:
+        """Return the operation that is pending at *key*."""
+        return Operation(self.spec.table, self.spec.family, key, self.current(key), self.desired.get(key))
+
+    def writable(self, keys: Iterable[PrefixKey], now: float) -> Iterator[PrefixKey]:
+        """Yield those of *keys* that neither wait for a read-back, nor conflict, nor back off."""
+        for key in keys:
+            if key in self.acknowledged or key in self.conflicts:
+                continue
+            failure = self.failures.get(key)
+            if failure is None or failure.retry_at <= now:
+                yield key
+
+    def answered(self, operation: Operation, errno: int, message: str, now: float) -> None:
+        """Note what the kernel said to one operation."""
+        key = operation.key
+        if errno:
+            self.failures.setdefault(key, Failure(errno, message)).again(errno, message, now)
+            return
+        self.failures.pop(key, None)
+        # The echo may have come first: then it was read back already.
+        if self.image.routes.get(key) != operation.after:
+            self.acknowledged[key] = operation.after
+            if self.acknowledged_since is None:
+                self.acknowledged_since = now
+        self._file(key)
+
+    def overdue(self, now: float, deadline: float) -> bool:
+        """Say whether something that the kernel accepted has not been read back for *deadline* seconds."""
+        if not self.acknowledged:
+            self.acknowledged_since = None
+        return self.acknowledged_since is not None and now - self.acknowledged_since > deadline
