@@ -6,16 +6,13 @@ FAST := tests/unit tests/scenarios tests/architecture tests/snapshots
 TYPED := lab tools tests/support
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo lab lab-down lab-break lab-shell test check bench clean setup venv rules
+.PHONY: help run lab lab-down lab-break lab-shell test check clean setup venv rules
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: ## try it: the lab where it can be had, else the demo
+run: ## try it: the lab, where this machine can have it; else it says what is missing
 	@tools/run
-
-demo: venv ## bgpmon on a simulated GoBGP and an in-memory kernel; needs nothing
-	@$(BIN)/bgpmon demo
 
 lab: ## real routers, real gobgpd, the real kernel, in network namespaces (root); GOBGPD=4.8 for another one
 	@tools/setup lab
@@ -46,9 +43,6 @@ rules: # format, lint, types, import rules, generated code
 	@$(BIN)/mypy $(TYPED)
 	@$(BIN)/lint-imports
 	@$(BIN)/python protos/generate.py --check
-
-bench: venv ## measure; ARGS go to the benchmarks
-	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## remove what the tools made, the virtual environment and the fetched packages too
 	rm -rf .venv .cache .lab build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,9 +12,7 @@ from lab.machine import LabError
 
 def main() -> int:
     """Do what the command line says; 0, or 1 with the reason on stderr."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lab", description="a node and its routers, on one machine"
-    )
+    parser = argparse.ArgumentParser(prog="python -m lab", description="a node and its routers, on one machine")
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="make the lab, and open a shell in it if this is a terminal")
     up.add_argument("--gobgpd", choices=VERSIONS, default=VERSIONS[0], help="the node's gobgpd")

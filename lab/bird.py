@@ -37,9 +37,7 @@ class BirdPeer:
     """BIRD's condition for what this peer is told."""
 
 
-def config(
-    router_id: str, asn: int, peers: Sequence[BirdPeer], directory: str, muted: Collection[str] = ()
-) -> str:
+def config(router_id: str, asn: int, peers: Sequence[BirdPeer], directory: str, muted: Collection[str] = ()) -> str:
     """The configuration file; the tables are files in *directory*, see `table_file`.
 
     The tables named in *muted* (``bulk_ipv4``) are read and not announced.
@@ -72,9 +70,7 @@ def table_file(group: str, family: str) -> str:
 def table(announcements: Iterable[Announcement]) -> Iterator[str]:
     """The lines of a table file, one a prefix, each with its line end."""
     for route in announcements:
-        attributes = _attributes(
-            route.as_path, route.communities, route.large_communities, route.med, route.next_hop
-        )
+        attributes = _attributes(route.as_path, route.communities, route.large_communities, route.med, route.next_hop)
         yield f"route {route.prefix} blackhole{attributes};\n"
 
 

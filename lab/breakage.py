@@ -58,9 +58,7 @@ def _revive_router(machine: Machine) -> str:
 @breakage("storage hangs: its session stays up until the hold time, then graceful restart keeps the paths")
 def _freeze_router(machine: Machine) -> str:
     _signal(machine, "storage", signal.SIGSTOP)
-    return (
-        "bgpmon status: the domain turns stale after at most 90 s, and its routes stay; thaw-router ends it"
-    )
+    return "bgpmon status: the domain turns stale after at most 90 s, and its routes stay; thaw-router ends it"
 
 
 @breakage("storage goes on after freeze-router")
@@ -77,9 +75,7 @@ def _flap_link(_machine: Machine) -> str:
     return "bgpmon events; the session survives; ip -n bgplab-node route show table 102"
 
 
-@breakage(
-    "the node's own end of the cable to storage goes down: the kernel drops the routes and tells nobody"
-)
+@breakage("the node's own end of the cable to storage goes down: the kernel drops the routes and tells nobody")
 def _cut_link(_machine: Machine) -> str:
     ip("node", "link", "set", "eth4", "down")
     return "bgpmon status: next hops of the storage domain cannot be resolved; heal-link ends it"

@@ -39,9 +39,7 @@ def command(directory: FilePath) -> list[str]:
     ]
 
 
-def config(
-    router_id: str, asn: int, peers: Sequence[FrrPeer], announcements: Iterable[Announcement] = ()
-) -> str:
+def config(router_id: str, asn: int, peers: Sequence[FrrPeer], announcements: Iterable[Announcement] = ()) -> str:
     """The configuration file, with the announcements that the router begins with."""
     lines = [
         "frr defaults datacenter",

@@ -86,9 +86,7 @@ class GobgpdConfig:
 
     def text(self) -> str:
         """The configuration file."""
-        return "\n".join(
-            (*self._global(), *(line for n in self.neighbors for line in _neighbor(n)), self.policies)
-        )
+        return "\n".join((*self._global(), *(line for n in self.neighbors for line in _neighbor(n)), self.policies))
 
     def _global(self) -> Iterator[str]:
         yield "[global.config]"

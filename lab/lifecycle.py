@@ -114,7 +114,7 @@ nothing yet. Everything about it is in {HOME}: bgpmon/bgpmon.yaml, gobgpd/gobgpd
 def require_root() -> None:
     """LabError unless network namespaces may be made."""
     if sys.platform != "linux" or os.geteuid() != 0:
-        raise LabError("the lab makes network namespaces: it needs root on Linux (make demo needs neither)")
+        raise LabError("the lab makes network namespaces: it needs root on Linux")
 
 
 def bgpmon_status(machine: Machine) -> dict[str, object]:
@@ -155,9 +155,7 @@ def _refuse_second() -> None:
         machine.remove()  # what a crash or a reboot left
     shutil.rmtree(HOME, ignore_errors=True)
     if strangers := [name.name for name in FilePath("/run/netns").glob(f"{PREFIX}*")]:
-        raise LabError(
-            f"namespaces of another lab are there without its record: {', '.join(sorted(strangers))}"
-        )
+        raise LabError(f"namespaces of another lab are there without its record: {', '.join(sorted(strangers))}")
 
 
 def _make(machine: Machine, version: str) -> None:
@@ -173,9 +171,7 @@ def _make(machine: Machine, version: str) -> None:
     say(f"gobgpd {version}, FRR and BIRD")
     _start_gobgpd(machine, version)
     _start_routers(machine)
-    wait_for(
-        lambda: _established(machine) == len(topology.gobgpd().neighbors), READY_SECONDS, "all BGP sessions"
-    )
+    wait_for(lambda: _established(machine) == len(topology.gobgpd().neighbors), READY_SECONDS, "all BGP sessions")
     say("bgpmon")
     _start_bgpmon(machine)
 

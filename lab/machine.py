@@ -151,9 +151,7 @@ class Machine:
                 run("ip", "netns", "del", full)
 
 
-def cable(
-    a: str, b: str, name_a: str, name_b: str, addresses_a: Sequence[str], addresses_b: Sequence[str]
-) -> None:
+def cable(a: str, b: str, name_a: str, name_b: str, addresses_a: Sequence[str], addresses_b: Sequence[str]) -> None:
     """Join two namespaces by a veth pair, both ends up; addresses are written with their prefix length."""
     ends = ("netns", PREFIX + a, "type", "veth", "peer", "name", name_b, "netns", PREFIX + b)
     run("ip", "link", "add", name_a, *ends)

@@ -31,9 +31,7 @@ class Announcement:
     """Somebody else's address, or None for the speaker's own."""
 
 
-def bulk(
-    count: int, family: str = "ipv4", seed: int = 1, attributes: int = SAME_ATTRIBUTES
-) -> Iterator[Announcement]:
+def bulk(count: int, family: str = "ipv4", seed: int = 1, attributes: int = SAME_ATTRIBUTES) -> Iterator[Announcement]:
     """Yield *count* prefixes in order: IPv4 /24s from 20.0.0.0, or IPv6 /64s of 2001:db8::/32.
 
     One attribute set (an AS path of three to six, two communities) lasts for *attributes* prefixes.

@@ -144,9 +144,7 @@ def internet_table(router: str) -> Iterator[Announcement]:
 def storage_table() -> Iterator[Announcement]:
     """A few dozen storage networks, and most of the ways in which a route can be wrong."""
     for number in range(48):
-        yield Announcement(
-            f"10.{8 + number // 16}.{1 + number % 16}.0/24", (), (f"{STORAGE_ASN}:{number // 16}",)
-        )
+        yield Announcement(f"10.{8 + number // 16}.{1 + number % 16}.0/24", (), (f"{STORAGE_ASN}:{number // 16}",))
     yield Announcement("10.0.0.0/8", (64501,))  # the cluster's router announces it too
     yield Announcement("0.0.0.0/0")  # the Internet's routers announce it too; here it is refused
     yield Announcement("0.0.0.0/1")

@@ -42,9 +42,7 @@ class FetchError(Exception):
 
 def own_release() -> tuple[str, str]:
     """The code name of this machine's release and the archive that it comes from, as apt resolved it."""
-    release = dict(
-        line.split("=", 1) for line in FilePath("/etc/os-release").read_text().splitlines() if "=" in line
-    )
+    release = dict(line.split("=", 1) for line in FilePath("/etc/os-release").read_text().splitlines() if "=" in line)
     codename = release.get("VERSION_CODENAME", "").strip('"')
     targets = _run("apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages")
     for line in targets.splitlines():
@@ -116,9 +114,7 @@ def fetch(generations: list[str]) -> None:
             offer = nearest(generation, offers)
             if offer is None:
                 found = ", ".join(offer.version for offer in offers) or "none"
-                raise FetchError(
-                    f"no gobgpd {generation.split('.')[0]}.x in {', '.join(NEWER_SUITES)}: {found}"
-                )
+                raise FetchError(f"no gobgpd {generation.split('.')[0]}.x in {', '.join(NEWER_SUITES)}: {found}")
             unpacked = home / "unpacked" / generation
             unpacked.mkdir(parents=True)
             _run("dpkg-deb", "-x", str(apt.download(offer, home / generation)), str(unpacked))
@@ -134,9 +130,7 @@ def _run(*command: str, cwd: FilePath | None = None) -> str:
     environment = {**os.environ, "LC_ALL": "C"}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise FetchError(
-            f"{' '.join(command[:2])} … failed ({done.returncode}): {done.stderr.strip()[-600:]}"
-        )
+        raise FetchError(f"{' '.join(command[:2])} … failed ({done.returncode}): {done.stderr.strip()[-600:]}")
     return done.stdout
 
 

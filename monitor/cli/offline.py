@@ -32,10 +32,10 @@ def run(file: str, mode: str | None) -> int:
 
     --run-dir stands in place of the configuration's run_dir here.
     """
-    from monitor import daemon  # noqa: PLC0415 - it imports everything
     from monitor.config import Overrides  # noqa: PLC0415
+    from monitor.daemon import run as serve  # noqa: PLC0415 - it imports everything
 
-    return daemon.run(file, Overrides(mode=mode, run_dir=settings().run_dir))
+    return serve(file, Overrides(mode=mode, run_dir=settings().run_dir))
 
 
 @click.command()

@@ -84,9 +84,7 @@ class TestWriting:
     ) -> None:
         family = Family.of_label("ipv6" if ":" in prefix else "ipv4")
         both = via(gateway, other, link=stage.east)
-        results = await write(
-            stage, change(ADD, prefix, via(gateway, link=stage.east)), change(REPLACE, prefix, both)
-        )
+        results = await write(stage, change(ADD, prefix, via(gateway, link=stage.east)), change(REPLACE, prefix, both))
         assert results == [OK, OK]
         assert (await read(stage, family)).routes == {key_of(net(prefix)): both}
         single = via(other, link=stage.east)
@@ -99,9 +97,7 @@ class TestWriting:
     async def test_replacing_or_deleting_what_is_absent_says_so(
         self, stage: Stage, prefix: str, gateway: str, other: str
     ) -> None:
-        results = await write(
-            stage, change(REPLACE, prefix, via(gateway)), change(DELETE, prefix, via(gateway))
-        )
+        results = await write(stage, change(REPLACE, prefix, via(gateway)), change(DELETE, prefix, via(gateway)))
         assert [result.errno for result in results] == [errno.ENOENT, errno.ESRCH]
 
     @FAMILIES
@@ -163,9 +159,7 @@ class TestWriting:
             NextHop(ipaddress.ip_address("10.2.0.2").packed, stage.west, 7),
         ]
         single, group = forwarding(METRIC, hops[:1]), forwarding(METRIC, hops)
-        results = await write(
-            stage, change(ADD, "203.0.113.0/24", single), change(ADD, "198.51.100.0/24", group)
-        )
+        results = await write(stage, change(ADD, "203.0.113.0/24", single), change(ADD, "198.51.100.0/24", group))
         assert results == [OK, OK]
         image = await read(stage)
         assert image.routes == {key_of(net("203.0.113.0/24")): single, key_of(net("198.51.100.0/24")): group}
@@ -186,9 +180,7 @@ class TestWriting:
     async def test_preferred_sources_are_kept(self, stage: Stage) -> None:
         four = via("10.1.0.2", link=stage.east, source="10.2.0.1")
         six = via("2001:db8:1::2", link=stage.east, source="2001:db8:2::1")
-        assert await write(
-            stage, change(ADD, "203.0.113.0/24", four), change(ADD, "2001:db8:f::/48", six)
-        ) == [OK, OK]
+        assert await write(stage, change(ADD, "203.0.113.0/24", four), change(ADD, "2001:db8:f::/48", six)) == [OK, OK]
         assert list((await read(stage)).routes.values()) == [four]
         assert list((await read(stage, Family.IPV6)).routes.values()) == [six]
 
@@ -214,8 +206,7 @@ class TestWriting:
 
     async def test_one_impossible_route_among_a_thousand_fails_alone(self, stage: Stage) -> None:
         good = [
-            change(ADD, f"10.{64 + (i >> 8)}.{i & 255}.0/24", via("10.1.0.2", link=stage.east))
-            for i in range(1000)
+            change(ADD, f"10.{64 + (i >> 8)}.{i & 255}.0/24", via("10.1.0.2", link=stage.east)) for i in range(1000)
         ]
         bad = change(ADD, "203.0.113.0/24", via("192.0.2.77"))
         results = await write(stage, *good[:500], bad, *good[500:])
@@ -362,9 +353,7 @@ class TestForgetting:
         prefix = net("2001:db8:f::/48")
         await write(stage, change(ADD, str(prefix), via("2001:db8:1::2", link=stage.east)))
         stage.set_link("east", up=False)
-        events = await events_until(
-            stage, lambda seen: any(event.forwarding is None for event in route_events(seen))
-        )
+        events = await events_until(stage, lambda seen: any(event.forwarding is None for event in route_events(seen)))
         (gone,) = (event for event in route_events(events) if event.forwarding is None)
         assert (gone.key, gone.metric, gone.protocol, gone.by_us) == (key_of(prefix), METRIC, OURS, False)
         assert not (await read(stage, Family.IPV6)).routes
@@ -395,9 +384,7 @@ class TestForgetting:
         assert list((await read(stage, Family.IPV4, MAIN_TABLE)).routes.values()) == [plain]
         assert len((await read(stage)).routes) == 2
 
-    async def test_an_ipv6_address_that_goes_leaves_routes_without_a_preferred_source(
-        self, stage: Stage
-    ) -> None:
+    async def test_an_ipv6_address_that_goes_leaves_routes_without_a_preferred_source(self, stage: Stage) -> None:
         stage.add_address("west", "2001:db8:2::9/64")
         sourced = via("2001:db8:1::2", link=stage.east, source="2001:db8:2::9")
         await write(stage, change(ADD, "2001:db8:f::/48", sourced))

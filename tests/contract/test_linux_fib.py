@@ -43,14 +43,10 @@ class TestForeignMembers:
 
     PREFIX = "2001:db8:f::/48"
 
-    async def test_a_next_hop_that_another_program_appended_survives_our_deletion(
-        self, linux: LinuxStage
-    ) -> None:
+    async def test_a_next_hop_that_another_program_appended_survives_our_deletion(self, linux: LinuxStage) -> None:
         ours = via("2001:db8:1::10", "2001:db8:1::11", link=linux.east)
         await write(linux, change(ADD, self.PREFIX, ours))
-        words = (
-            f"-6 route append {self.PREFIX} via 2001:db8:1::12 metric {METRIC} proto {OTHER} table {TABLE}"
-        )
+        words = f"-6 route append {self.PREFIX} via 2001:db8:1::12 metric {METRIC} proto {OTHER} table {TABLE}"
         linux.node.ip(*words.split())
         seen = (await read(linux, Family.IPV6)).routes[key_of(net(self.PREFIX))]
         assert len(seen.next_hops) == 3
@@ -62,13 +58,9 @@ class TestForeignMembers:
         assert left.protocol == OTHER
         assert [str(hop.address) for hop in left.forwarding.next_hops] == ["2001:db8:1::12"]
 
-    async def test_an_appended_next_hop_is_reported_with_the_protocol_of_its_owner(
-        self, linux: LinuxStage
-    ) -> None:
+    async def test_an_appended_next_hop_is_reported_with_the_protocol_of_its_owner(self, linux: LinuxStage) -> None:
         await write(linux, change(ADD, self.PREFIX, via("2001:db8:1::10", link=linux.east)))
-        words = (
-            f"-6 route append {self.PREFIX} via 2001:db8:1::12 metric {METRIC} proto {OTHER} table {TABLE}"
-        )
+        words = f"-6 route append {self.PREFIX} via 2001:db8:1::12 metric {METRIC} proto {OTHER} table {TABLE}"
         linux.node.ip(*words.split())
         events: list[RouteEvent] = []
         async with asyncio.timeout(DEADLINE):
@@ -180,10 +172,7 @@ class TestChurn:
     async def test_an_ipv6_deletion_in_the_middle_of_a_dump_makes_it_an_interrupted_one(
         self, linux: LinuxStage
     ) -> None:
-        adds = [
-            change(ADD, f"2001:db8:{i:x}::/48", via("2001:db8:1::2", link=linux.east))
-            for i in range(256, 3256)
-        ]
+        adds = [change(ADD, f"2001:db8:{i:x}::/48", via("2001:db8:1::2", link=linux.east)) for i in range(256, 3256)]
         assert await write(linux, *adds) == [OK] * len(adds)
         dump_socket = linux.fib._dump_socket
         assert dump_socket is not None

@@ -104,9 +104,7 @@ class Mirror:
         return {prefix for prefix, held_by, _ in self.paths if held_by == peer}
 
     def path(self, prefix: str, peer: PeerId = ONE, path_id: int = 0) -> BgpPath:
-        assert (prefix, peer, path_id) in self.paths, (
-            f"{prefix} of {peer} is not among {len(self.paths)} paths"
-        )
+        assert (prefix, peer, path_id) in self.paths, f"{prefix} of {peer} is not among {len(self.paths)} paths"
         return self.paths[prefix, peer, path_id][1]
 
     async def completed(self, *peers: PeerId, family: Family = Family.IPV4, timeout: float = 30) -> None:
@@ -281,9 +279,7 @@ async def test_a_peer_that_dies_takes_its_paths_along(gobgpd_version: str, site:
         await until(lambda: mirror.complete.get((ONE, Family.IPV4)) == "session older than 2 s")
 
 
-async def test_a_graceful_restart_marks_paths_stale_until_they_are_told_again(
-    gobgpd_version: str, site: Site
-) -> None:
+async def test_a_graceful_restart_marks_paths_stale_until_they_are_told_again(gobgpd_version: str, site: Site) -> None:
     async with (
         site.gobgpd(gobgpd_version) as gobgpd,
         site.bird(routes=["10.1.0.0/16", "10.2.0.0/16"]) as bird,
@@ -327,9 +323,7 @@ async def test_the_end_of_gobgpd_is_no_withdrawal(gobgpd_version: str, how: str,
             assert mirror.swept == 0
 
 
-async def test_a_peer_that_stays_away_after_a_restart_is_never_called_empty(
-    gobgpd_version: str, site: Site
-) -> None:
+async def test_a_peer_that_stays_away_after_a_restart_is_never_called_empty(gobgpd_version: str, site: Site) -> None:
     async with (
         site.gobgpd(gobgpd_version) as gobgpd,
         site.bird(0, ["10.1.0.0/16"]) as one,
@@ -350,9 +344,7 @@ async def test_a_peer_that_stays_away_after_a_restart_is_never_called_empty(
 
 async def test_what_the_import_policy_refuses_is_told_as_rejected(gobgpd_version: str, site: Site) -> None:
     async with (
-        site.gobgpd(
-            gobgpd_version, policies=reject_prefixes("bad", "10.6.0.0/16"), import_policies=["bad"]
-        ) as gobgpd,
+        site.gobgpd(gobgpd_version, policies=reject_prefixes("bad", "10.6.0.0/16"), import_policies=["bad"]) as gobgpd,
         site.bird(routes=["10.1.0.0/16"]) as bird,
         mirroring(gobgpd.target) as mirror,
     ):
@@ -369,9 +361,7 @@ async def test_what_the_import_policy_refuses_is_told_as_rejected(gobgpd_version
             assert later.feed == 1
 
 
-async def test_routes_announced_exactly_while_connecting_are_all_told(
-    gobgpd_version: str, site: Site
-) -> None:
+async def test_routes_announced_exactly_while_connecting_are_all_told(gobgpd_version: str, site: Site) -> None:
     async with site.gobgpd(gobgpd_version) as gobgpd, site.bird() as bird:
         await bird.load(5000)
         wanted = table(5000)
@@ -386,9 +376,7 @@ async def test_routes_announced_exactly_while_connecting_are_all_told(
                 assert not mirror.lost
 
 
-async def test_a_flood_is_met_with_a_new_dump(
-    gobgpd_version: str, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_flood_is_met_with_a_new_dump(gobgpd_version: str, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "BUSY_RATE", 100)
     monkeypatch.setattr(feed, "RELOAD_RATE", 10_000_000)
     async with (
@@ -497,9 +485,7 @@ async def test_several_paths_of_one_peer_are_told_apart(gobgpd_version: str, sit
     peer = ExaPeer(address="192.0.2.1", asn=65000, local_address="192.0.2.2", add_paths=True)
     async with (
         site.gobgpd(gobgpd_version, neighbor={"add_paths": True, "families": ("ipv4",)}) as gobgpd,
-        running_exabgp(
-            site.directory / "e", site.routers[0], asn=65001, router_id="192.0.2.2", peers=[peer]
-        ) as exabgp,
+        running_exabgp(site.directory / "e", site.routers[0], asn=65001, router_id="192.0.2.2", peers=[peer]) as exabgp,
         mirroring(gobgpd.target) as mirror,
     ):
         await gobgpd.peers_established("192.0.2.2")
@@ -530,9 +516,7 @@ async def test_an_unnumbered_peer_is_named_by_interface_and_its_next_hop_by_itse
         if word.startswith("fe80:")
     )
     neighbor = Neighbor(interface="eth1", asn=65001, families=("ipv6",), graceful_restart=20)
-    peer = BirdPeer(
-        name="node", address=local, asn=65000, interface="eth0", families=("ipv6",), graceful_restart=20
-    )
+    peer = BirdPeer(name="node", address=local, asn=65000, interface="eth0", families=("ipv6",), graceful_restart=20)
     async with (
         running_gobgpd(gobgpd_version, site.directory / "g", namespace=node, neighbors=[neighbor]) as gobgpd,
         running_bird(

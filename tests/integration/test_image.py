@@ -117,9 +117,7 @@ def pip_settings() -> Iterator[str]:
         yield from ("--volume", f"{settings['cert']}:/run/pip-ca.pem:ro")
 
 
-def test_the_image_runs_with_one_capability_on_a_read_only_file_system(
-    store: Store, inside: Namespace
-) -> None:
+def test_the_image_runs_with_one_capability_on_a_read_only_file_system(store: Store, inside: Namespace) -> None:
     assert "0.1.0" in store.start(inside, "version")
 
 

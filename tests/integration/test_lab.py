@@ -26,9 +26,7 @@ pytestmark = [pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.
 def lab(*words: str) -> subprocess.CompletedProcess[str]:
     """Run the lab's command, without a terminal."""
     command = [sys.executable, "-m", "lab", *words]
-    return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=ROOT)
 
 
 def ip(namespace: str, *words: str) -> str:

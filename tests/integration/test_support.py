@@ -64,9 +64,7 @@ async def test_bird_announces_withdraws_and_loads_a_table(
     route = Announcement("198.51.100.0/24", (64500, 64501), ("65001:7",), ("65001:1:2",), 5, "192.0.2.77")
     async with (
         node_gobgpd(gobgpd_version, daemon_directory, node) as gobgpd,
-        running_bird(
-            daemon_directory / "b", router, asn=65001, router_id=ROUTER, peers=[peer], routes=[route]
-        ) as bird,
+        running_bird(daemon_directory / "b", router, asn=65001, router_id=ROUTER, peers=[peer], routes=[route]) as bird,
     ):
         await gobgpd.peers_established()
         await gobgpd.learned(1, ROUTER)
@@ -138,9 +136,7 @@ async def test_frr_announces_and_withdraws_without_zebra(
     route = Announcement("198.51.100.0/24", (64500,), ("65001:7",), (), 5)
     async with (
         node_gobgpd("3.36", daemon_directory, node) as gobgpd,
-        running_frr(
-            daemon_directory / "f", router, asn=65001, router_id=ROUTER, peers=[peer], routes=[route]
-        ) as frr,
+        running_frr(daemon_directory / "f", router, asn=65001, router_id=ROUTER, peers=[peer], routes=[route]) as frr,
     ):
         await frr.sessions_up()
         await gobgpd.learned(1, ROUTER)
@@ -191,12 +187,8 @@ async def test_a_policy_rejects_a_prefix(gobgpd_version: str, daemon_directory: 
         assert await gobgpd.cli("global", "rib") == "Network not in table\n"
 
 
-async def test_gobgpd_answers_on_loopback_with_certificates(
-    daemon_directory: Path, certificates: Certificates
-) -> None:
-    async with running_gobgpd(
-        "4.8", daemon_directory / "g", tcp=True, tls=certificates, client_ca=True
-    ) as gobgpd:
+async def test_gobgpd_answers_on_loopback_with_certificates(daemon_directory: Path, certificates: Certificates) -> None:
+    async with running_gobgpd("4.8", daemon_directory / "g", tcp=True, tls=certificates, client_ca=True) as gobgpd:
         assert gobgpd.tcp is not None
         assert gobgpd.running
         assert certificates.client.read_text().startswith("-----BEGIN CERTIFICATE")

@@ -23,9 +23,7 @@ class Daemon:
     Everything that it prints goes to ``log``.
     """
 
-    def __init__(
-        self, name: str, argv: Sequence[str], directory: Path, namespace: Namespace | None = None
-    ) -> None:
+    def __init__(self, name: str, argv: Sequence[str], directory: Path, namespace: Namespace | None = None) -> None:
         self.name = name
         self.argv = list(argv)
         self.directory = directory

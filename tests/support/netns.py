@@ -46,14 +46,10 @@ class Namespace:
         """Run many ``ip`` commands in one process; raises AssertionError at the first that fails."""
         self.run("ip", "-batch", "-", stdin_text="\n".join(lines) + "\n")
 
-    def run(
-        self, *argv: str, stdin_text: str | None = None, check: bool = True
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, *argv: str, stdin_text: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a program in the namespace to its end and return what it printed."""
         command = ["ip", "netns", "exec", self.name, *argv]
-        done = subprocess.run(
-            command, input=stdin_text, capture_output=True, text=True, check=False, timeout=120
-        )
+        done = subprocess.run(command, input=stdin_text, capture_output=True, text=True, check=False, timeout=120)
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()}")
         return done

@@ -37,9 +37,7 @@ class Losses:
 class Ping(Daemon):
     """One running ping."""
 
-    def __init__(
-        self, directory: Path, namespace: Namespace, target: str, interval: float = INTERVAL
-    ) -> None:
+    def __init__(self, directory: Path, namespace: Namespace, target: str, interval: float = INTERVAL) -> None:
         argv = ["ping", "-n", "-D", "-i", str(interval), "-W", "1", target]
         super().__init__(f"ping-{target.replace(':', '-')}", argv, directory, namespace)
         self.log.unlink(missing_ok=True)
@@ -47,9 +45,7 @@ class Ping(Daemon):
     async def answered(self, more: int = 5, timeout: float = 15.0) -> None:
         """Wait until *more* requests than now have been answered."""
         wanted = len(self._answers()) + more
-        await until(
-            lambda: len(self._answers()) >= wanted, timeout=timeout, what=f"{more} answers to {self.name}"
-        )
+        await until(lambda: len(self._answers()) >= wanted, timeout=timeout, what=f"{more} answers to {self.name}")
 
     async def finish(self) -> Losses:
         """End the ping and count."""

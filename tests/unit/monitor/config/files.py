@@ -56,18 +56,12 @@ domains:
 """The shortest file that loads without a warning; tests append keys of the domain to it, from line 9 on."""
 
 
-def loaded(
-    text: str, overrides: Overrides | None = None, environment: dict[str, str] | None = None
-) -> Loaded:
+def loaded(text: str, overrides: Overrides | None = None, environment: dict[str, str] | None = None) -> Loaded:
     """Load *text* as the file ``bgpmon.yaml``."""
-    return load_octets(
-        "bgpmon.yaml", text.encode(), overrides or Overrides(), environment or {"NODE_NAME": "node-a17"}
-    )
+    return load_octets("bgpmon.yaml", text.encode(), overrides or Overrides(), environment or {"NODE_NAME": "node-a17"})
 
 
-def config_of(
-    text: str, overrides: Overrides | None = None, environment: dict[str, str] | None = None
-) -> Config:
+def config_of(text: str, overrides: Overrides | None = None, environment: dict[str, str] | None = None) -> Config:
     """Return the configuration in *text*."""
     return loaded(text, overrides, environment).config
 

@@ -79,9 +79,7 @@ def imported(marked: str) -> str:
         ("api: {«grup»: wheel}\n" + DOMAIN, "api.grup", "unknown key", "did you mean group?"),
     ],
 )
-def test_an_unknown_key_is_an_error_that_names_the_nearest(
-    marked: str, key: str, message: str, hint: str
-) -> None:
+def test_an_unknown_key_is_an_error_that_names_the_nearest(marked: str, key: str, message: str, hint: str) -> None:
     check(marked, key, message, hint)
 
 
@@ -247,9 +245,7 @@ def test_a_bad_value_is_underlined_and_corrected(marked: str, key: str, message:
         ("[{accept: any, metric: «-1»}]", "metric", "-1 is below 1", ""),
     ],
 )
-def test_a_bad_import_rule_is_underlined_and_corrected(
-    marked: str, key: str, message: str, hint: str
-) -> None:
+def test_a_bad_import_rule_is_underlined_and_corrected(marked: str, key: str, message: str, hint: str) -> None:
     if "129" in marked:
         # Two truths about one number: no prefix is that long, and this one's family ends earlier.
         found = problems_of(imported(marked.replace("«", "").replace("»", "")))
@@ -353,9 +349,7 @@ def test_tls_needs_all_three_files() -> None:
 def test_a_missing_key_is_shown_at_what_should_hold_it(name: str, line: int) -> None:
     lines = DOMAIN.splitlines()
     del lines[line - 1]
-    problems = [
-        item for item in problems_of("\n".join(lines)) if item.message == f"the key {name} is missing"
-    ]
+    problems = [item for item in problems_of("\n".join(lines)) if item.message == f"the key {name} is missing"]
     assert [(item.place, item.key, underlined(item)) for item in problems] == [
         ("bgpmon.yaml:3:3", f"domains.storage.{name}", "storage")
     ]
@@ -391,9 +385,7 @@ def test_a_peer_belongs_to_one_domain_of_its_source(old: str, new: str, *, ok: b
 
 
 def test_the_same_address_may_be_a_peer_of_two_sources() -> None:
-    second = (
-        DOMAIN.split("domains:\n")[1].replace("storage", "other").replace("fabric", "b").replace("101", "102")
-    )
+    second = DOMAIN.split("domains:\n")[1].replace("storage", "other").replace("fabric", "b").replace("101", "102")
     text = DOMAIN.replace(SOURCE, '{fabric: {gobgp: "127.0.0.1:1"}, b: {gobgp: "127.0.0.1:2"}}') + second
     assert problems_of(text) == []
 
@@ -401,9 +393,7 @@ def test_the_same_address_may_be_a_peer_of_two_sources() -> None:
 def test_priorities_are_counted_over_all_domains_for_each_family() -> None:
     rule = "    rules: [{from: 10.0.0.0/8, priority: 5}, {from: '2001:db8::/32', priority: 5}]\n"
     assert problems_of(DOMAIN + rule) == []
-    second = (
-        DOMAIN.split("domains:\n")[1].replace("storage", "b").replace("100.1", "100.2").replace("101", "102")
-    )
+    second = DOMAIN.split("domains:\n")[1].replace("storage", "b").replace("100.1", "100.2").replace("101", "102")
     assert [item.key for item in problems_of(DOMAIN + rule + second + rule)] == [
         "domains.b.rules[0].priority",
         "domains.b.rules[1].priority",
@@ -411,9 +401,7 @@ def test_priorities_are_counted_over_all_domains_for_each_family() -> None:
 
 
 def test_a_key_that_stands_twice_is_an_error() -> None:
-    check(
-        domain("«table»: 102"), "domains.storage.table", "stands twice; the first is in line 7", "remove one"
-    )
+    check(domain("«table»: 102"), "domains.storage.table", "stands twice; the first is in line 7", "remove one")
     check(DOMAIN + "«sources»: {}\n", "sources", "stands twice; the first is in line 1")
 
 

@@ -15,9 +15,7 @@ def setting_of(key: str, text: str, overrides: Overrides | None = None, **enviro
 
 
 def test_the_file_names_the_node() -> None:
-    assert setting_of("node", GOOD, NODE_NAME="other") == Setting(
-        "node", "node-a17", "file", "bgpmon.yaml", 1
-    )
+    assert setting_of("node", GOOD, NODE_NAME="other") == Setting("node", "node-a17", "file", "bgpmon.yaml", 1)
 
 
 def test_the_environment_names_a_node_that_the_file_does_not() -> None:
@@ -52,9 +50,7 @@ def test_a_default_says_so_beside_its_neighbours_from_the_file() -> None:
     assert setting_of("domains.storage.limit.ipv4.routes", GOOD).source == "bgpmon.yaml:29"
     text = GOOD.replace(", warn_percent: 80", "")
     assert setting_of("domains.storage.limit.ipv4.warn_percent", text).source == "default"
-    assert setting_of("domains.storage.limit.ipv6", GOOD) == Setting(
-        "domains.storage.limit.ipv6", None, "default"
-    )
+    assert setting_of("domains.storage.limit.ipv6", GOOD) == Setting("domains.storage.limit.ipv6", None, "default")
 
 
 def test_policy_and_rules_are_shown_one_by_one() -> None:
@@ -82,8 +78,6 @@ def test_the_json_has_the_same_settings_and_the_warnings() -> None:
     data = json.loads(json.dumps(as_json(found)))
     assert data["digest"] == found.config.digest
     assert len(data["warnings"]) == 1
-    assert {"key": "protocol", "value": 186, "source": "file", "file": "bgpmon.yaml", "line": 1} in data[
-        "items"
-    ]
+    assert {"key": "protocol", "value": 186, "source": "file", "file": "bgpmon.yaml", "line": 1} in data["items"]
     assert {"key": "mode", "value": "dry-run", "source": "default"} in data["items"]
     assert len(data["items"]) == len(settings(found))

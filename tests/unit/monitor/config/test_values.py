@@ -84,12 +84,7 @@ def test_what_the_file_leaves_out_has_the_safe_value() -> None:
 
 
 def test_domains_keep_the_order_of_the_file() -> None:
-    second = (
-        DOMAIN.split("domains:\n")[1]
-        .replace("storage", "alpha")
-        .replace("100.1", "100.2")
-        .replace("101", "102")
-    )
+    second = DOMAIN.split("domains:\n")[1].replace("storage", "alpha").replace("100.1", "100.2").replace("101", "102")
     assert [domain.name for domain in config_of(DOMAIN + second).domains] == ["storage", "alpha"]
 
 
@@ -191,14 +186,10 @@ def test_default_like_prefixes_are_told_by_their_length() -> None:
     assert not domain.accepts_default(ip_network("0.0.0.0/1"))
     assert domain.accepts_default(ip_network("10.0.0.0/8"))
     assert not domain.accepts_default(ip_network("2000::/3"))
-    assert (
-        config_of(DOMAIN + "    default_route: accept\n").domains[0].accepts_default(ip_network("0.0.0.0/0"))
-    )
+    assert config_of(DOMAIN + "    default_route: accept\n").domains[0].accepts_default(ip_network("0.0.0.0/0"))
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("10s", 10.0), ("1h30m", 5400.0), ("2d", 172800.0), ("1500ms", 1.5)]
-)
+@pytest.mark.parametrize(("text", "seconds"), [("10s", 10.0), ("1h30m", 5400.0), ("2d", 172800.0), ("1500ms", 1.5)])
 def test_durations_become_seconds(text: str, seconds: float) -> None:
     assert config_of(DOMAIN + f"    stale_after: {text}\n").domains[0].stale_after == seconds
 
@@ -223,9 +214,7 @@ def test_the_digest_covers_policy_and_nothing_else() -> None:
     digest = config_of(GOOD).digest
     assert len(digest) == 64
     same = (
-        GOOD.replace("mode: dry-run ", "mode: auto ")
-        .replace("# where BGP", "# Where BGP")
-        .replace("node-a17 ", "n ")
+        GOOD.replace("mode: dry-run ", "mode: auto ").replace("# where BGP", "# Where BGP").replace("node-a17 ", "n ")
     )
     assert config_of("\n\n" + same).digest == digest
     for old, new in (

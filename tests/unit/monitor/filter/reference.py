@@ -110,9 +110,7 @@ def _subjects(node: Comparison, row: Row) -> list[Any]:
     if node.field in plain:
         return plain[node.field]()
     of_path: dict[str, Callable[[Any], list[Any]]] = {
-        "aspath": lambda a: (
-            [n for _, s in a.as_path for n in s] if node.operator == "has" else [a.as_path_text]
-        ),
+        "aspath": lambda a: [n for _, s in a.as_path for n in s] if node.operator == "has" else [a.as_path_text],
         "pathlen": lambda a: [a.as_path_length],
         "origin": lambda a: [a.origin.name.lower()],
         "lp": lambda a: [a.local_pref],

@@ -79,9 +79,7 @@ def broken(text: str, **saved: str) -> FilterError:
         ("table=maine", 6, 5, "main"),
     ],
 )
-def test_the_place_and_the_suggestion_are_right(
-    text: str, position: int, length: int, suggestion: str
-) -> None:
+def test_the_place_and_the_suggestion_are_right(text: str, position: int, length: int, suggestion: str) -> None:
     error = broken(text, mine="best")
     assert (error.position, error.length, error.suggestion) == (position, length, suggestion)
     assert error.text == text

@@ -132,16 +132,12 @@ def test_an_operation_has_a_sign_and_words(op: str, words: list[str]) -> None:
 
 
 def test_not_binds_tighter_than_and_and_and_tighter_than_or() -> None:
-    assert parse("not asn=1 asn=2 or asn=3 and asn=4") == parse(
-        "((not asn=1) and asn=2) or (asn=3 and asn=4)"
-    )
+    assert parse("not asn=1 asn=2 or asn=3 and asn=4") == parse("((not asn=1) and asn=2) or (asn=3 and asn=4)")
     assert parse("not asn=1 or asn=2") != parse("not (asn=1 or asn=2)")
     assert parse("asn=1 (asn=2 or asn=3)") != parse("asn=1 asn=2 or asn=3")
 
 
-@pytest.mark.parametrize(
-    "first", ["10.1.2.3", "10.0.0.0/8", "*", "default", "best", "@saved", '"x"', "(best)"]
-)
+@pytest.mark.parametrize("first", ["10.1.2.3", "10.0.0.0/8", "*", "default", "best", "@saved", '"x"', "(best)"])
 def test_in_after_a_whole_test_begins_the_next(first: str) -> None:
     saved = {"saved": "best"}
     assert parse(f"{first} in 10.0.0.0/8", saved) == parse(f"{first} and in 10.0.0.0/8", saved)

@@ -10,9 +10,9 @@ from monitor.filter.error import BadValueError
 from monitor.filter.pattern import Pattern
 from tests.unit.monitor.filter.reference import BOUNDARY
 
-_atoms = st.sampled_from(
-    ["1", "2", "65001", ".", "[12]", "[^1]", "[0-9]", "\\d", "\\.", "_", " ", "{", ","]
-).map(lambda text: "\\{" if text == "{" else text)
+_atoms = st.sampled_from(["1", "2", "65001", ".", "[12]", "[^1]", "[0-9]", "\\d", "\\.", "_", " ", "{", ","]).map(
+    lambda text: "\\{" if text == "{" else text
+)
 _counts = st.sampled_from(["", "", "", "*", "+", "?", "{2}", "{1,3}", "{0,1}", "{1,}", "*?", "+?"])
 patterns = st.recursive(
     st.tuples(_atoms, _counts).map("".join) | st.sampled_from(["^", "$"]),

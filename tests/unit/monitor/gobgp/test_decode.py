@@ -63,9 +63,7 @@ def test_an_announcement_has_prefix_peer_time_and_attributes(dialect: Dialect) -
         (33, "2001:db8:8000::", Family.IPV6, b"\x21\x20\x01\x0d\xb8\x80"),
     ],
 )
-def test_prefixes_of_every_length(
-    dialect: Dialect, length: int, network: str, family: Family, key: bytes
-) -> None:
+def test_prefixes_of_every_length(dialect: Dialect, length: int, network: str, family: Family, key: bytes) -> None:
     octets = IPV6_UNICAST if family is Family.IPV6 else path(dialect).family
     heard = announced(dialect, nlri=nlri(dialect, length, network), family=octets)
     assert (heard.family, heard.key) == (family, key)
@@ -93,9 +91,7 @@ def test_a_withdrawal_by_the_peer_has_no_attributes(dialect: Dialect) -> None:
 @either
 def test_a_withdrawal_by_a_peer_in_a_vrf_has_too_few_to_be_a_path(dialect: Dialect) -> None:
     blobs = [attribute(dialect, "MpReachNLRIAttribute", next_hops=["0.0.0.0"]), as_path(dialect)]
-    message = path(
-        dialect, nlri=vpn_nlri(dialect, 16, "10.9.0.0"), family=IPV4_VPN, pattrs=blobs, is_withdraw=True
-    )
+    message = path(dialect, nlri=vpn_nlri(dialect, 16, "10.9.0.0"), family=IPV4_VPN, pattrs=blobs, is_withdraw=True)
     heard = decoder(dialect).decode(message)
     assert heard == Withdrawn(Family.IPV4, b"\x10\x0a\x09", PEER, 0, None)
 
@@ -176,9 +172,7 @@ def test_what_is_not_ours_is_counted_by_cause(dialect: Dialect, cause: str, fiel
 
 
 @either
-@pytest.mark.parametrize(
-    ("length", "network"), [(33, "10.0.0.0"), (24, "10.0.0"), (24, "2001:db8::"), (24, "")]
-)
+@pytest.mark.parametrize(("length", "network"), [(33, "10.0.0.0"), (24, "10.0.0"), (24, "2001:db8::"), (24, "")])
 def test_a_prefix_that_cannot_be_is_malformed(dialect: Dialect, length: int, network: str) -> None:
     reader = decoder(dialect)
     assert reader.decode(path(dialect, nlri=nlri(dialect, length, network))) is None

@@ -27,9 +27,7 @@ def message(dialect: Dialect, *, address: str = "192.0.2.2", session: int = 6, *
             local_asn=65000,
             router_id="192.0.2.2",
         ),
-        "timers": m.Timers(
-            state=m.TimersState(uptime=m.Timestamp(seconds=1000), downtime=m.Timestamp(seconds=500))
-        ),
+        "timers": m.Timers(state=m.TimersState(uptime=m.Timestamp(seconds=1000), downtime=m.Timestamp(seconds=500))),
     }
     return m.Peer(**(fields | more))
 
@@ -113,9 +111,7 @@ def test_a_peer_that_is_down_has_no_uptime(dialect: Dialect) -> None:
 def test_a_peer_whose_paths_are_retained_is_restarting(dialect: Dialect) -> None:
     m = dialect.messages
     idle = m.PeerState(neighbor_address="192.0.2.2", session_state=1)
-    retained = decode_peer(
-        dialect, "fabric", message(dialect, state=idle, afi_safis=[family(dialect, received=3)])
-    )
+    retained = decode_peer(dialect, "fabric", message(dialect, state=idle, afi_safis=[family(dialect, received=3)]))
     told = decode_peer(
         dialect,
         "fabric",
