@@ -6,7 +6,7 @@ FAST := tests/unit tests/scenarios tests/architecture tests/snapshots
 TYPED := lab tools tests/support
 
 .DEFAULT_GOAL := help
-.PHONY: help run lab lab-down lab-break lab-shell test check clean setup venv rules
+.PHONY: help run lab lab-down lab-break lab-shell test check bench clean setup venv rules
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,6 +43,9 @@ rules: # format, lint, types, import rules, generated code
 	@$(BIN)/mypy $(TYPED)
 	@$(BIN)/lint-imports
 	@$(BIN)/python protos/generate.py --check
+
+bench: venv ## a full table to the kernel, against gobgpd alone (root); ARGS="--routes 500000 --gobgpd 4.8"
+	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## remove what the tools made, the virtual environment and the fetched packages too
 	rm -rf .venv .cache .lab build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -104,7 +104,7 @@ class Plan:
         hashed.update(json.dumps(head, separators=(",", ":")).encode())
         for operation in sorted(self.operations, key=lambda item: (item.table, item.family, item.key)):
             hashed.update(json.dumps(operation_document(operation), separators=(",", ":")).encode())
-        for rule, add in sorted(self.rule_operations, key=lambda item: (item.rule.text, item.add)):
+        for rule, add in sorted(self.rule_operations, key=lambda item: (item.rule.family, item.rule.text, item.add)):
             hashed.update(json.dumps([rule.family.label, rule.text, add], separators=(",", ":")).encode())
         return hashed.hexdigest()
 

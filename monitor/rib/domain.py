@@ -108,8 +108,13 @@ class Selector:
 
     def select(self, family: Family, key: PrefixKey, candidates: Sequence[DomainCandidate]) -> Selection:
         """Return the route that we want for *key*, and a verdict on each candidate."""
-        settings = self._settings
         refusal = self._refuse_prefix(family, key)
+        if len(candidates) == 1:  # most prefixes of most domains
+            checked = self._check(family, key, candidates[0], refusal)
+            if isinstance(checked, Verdict):
+                return Selection(None, (checked,), -1)
+            wanted = self._forwarding(family, checked.decision, (checked.next_hop,))
+            return Selection(wanted, (Verdict(None, checked.decision.rule),), 0)
         verdicts: list[Verdict] = []
         eligible: dict[int, _Eligible] = {}
         for index, candidate in enumerate(candidates):
@@ -126,10 +131,14 @@ class Selector:
             next_hops: tuple[NextHop, ...] = (only.next_hop,)
         else:
             best, next_hops = self._compete(candidates, eligible, verdicts)
-        decision = eligible[best].decision
+        return Selection(self._forwarding(family, eligible[best].decision, next_hops), tuple(verdicts), best)
+
+    def _forwarding(self, family: Family, decision: Decision, next_hops: tuple[NextHop, ...]) -> Forwarding:
+        """Return the route, with what the rule says, else the domain."""
+        settings = self._settings
         metric = settings.metric if decision.metric is None else decision.metric
         source = decision.preferred_source or settings.preferred_source.get(family, b"")
-        return Selection(self._interner.intern(metric, next_hops, source), tuple(verdicts), best)
+        return self._interner.intern(metric, next_hops, source)
 
     def _refuse_prefix(self, family: Family, key: PrefixKey) -> Reason | None:
         """Return why no path whatsoever may be used for *key*, or None."""

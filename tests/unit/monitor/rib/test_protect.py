@@ -82,5 +82,5 @@ def test_covering_and_overlapping_mean_what_ipaddress_says(said: tuple[list[Pref
     covering = [one for one in protected if prefix.subnet_of(one)]  # type: ignore[arg-type]
     longest = max(covering, key=lambda one: one.prefixlen, default=None)
     assert found.covering(family, key_of(prefix)) == longest
-    overlaps = any(prefix.overlaps(one) for one in protected)  # type: ignore[arg-type]
+    overlaps = any(prefix.overlaps(one) for one in protected)
     assert (found.overlaps(family, key_of(prefix), 0) is not None) is overlaps

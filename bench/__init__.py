@@ -1,0 +1,1 @@
+"""Measurements: what bgpmon costs, in one run with what it is compared to."""
