@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 JOBS ?= 2
-FAST := tests/unit tests/scenarios tests/architecture tests/snapshots
+FAST := tests/unit
 TYPED := lab tools tests/support
 
 .DEFAULT_GOAL := help

@@ -290,25 +290,35 @@ class Reconciler:
         return state.current(operation.key) == operation.before and state.desired.get(operation.key) == operation.after
 
     async def _write(self, batch: Sequence[Operation]) -> list[WriteResult]:
-        writes: list[Write] = []
-        spans: list[int] = []
-        for operation in batch:
-            steps = writes_of(operation)
-            writes += steps
-            spans.append(len(steps))
+        """Return one result per operation.  What a change of metric deletes is written once its add has an answer."""
+        steps = [writes_of(operation) for operation in batch]
         try:
-            answers = await self.fib.write(writes, self.protocol)
+            answers = await self.fib.write([writes[0] for writes in steps], self.protocol)
+            results = [
+                answer if _counts(operation, answer) else WriteResult(0)
+                for operation, answer in zip(batch, answers, strict=True)
+            ]
+            second = [
+                index
+                for index, writes in enumerate(steps)
+                if len(writes) > 1 and self._replaced(batch[index], results[index])
+            ]
+            if second:
+                answers = await self.fib.write([steps[index][1] for index in second], self.protocol)
+                for index, answer in zip(second, answers, strict=True):
+                    results[index] = answer if answer.errno else results[index]
             self.denied = ""
         except FibDenied as error:
             self.denied = str(error)
             return [WriteResult(errno.EPERM, "no CAP_NET_ADMIN")] * len(batch)
-        results: list[WriteResult] = []
-        position = 0
-        for operation, span in zip(batch, spans, strict=True):
-            mine = answers[position : position + span]
-            position += span
-            results.append(next((answer for answer in mine if _counts(operation, answer)), WriteResult(0)))
         return results
+
+    def _replaced(self, operation: Operation, added: WriteResult) -> bool:
+        """Say whether a route of ours now stands at the new metric, so that the one at the old may go."""
+        assert operation.after is not None
+        state = self.tables[operation.table, operation.family]
+        ours = (operation.key, operation.after.metric) in state.image.extras
+        return not added.errno or (added.errno == errno.EEXIST and ours)
 
     # Rules
 
@@ -316,7 +326,7 @@ class Reconciler:
         """Return the rule operations that make installed rules equal desired ones; removals first."""
         gone = [RuleOperation(rule, add=False) for rule in self.installed_rules - self.desired_rules]
         new = [RuleOperation(rule, add=True) for rule in self.desired_rules - self.installed_rules]
-        return sorted(gone, key=lambda item: item.rule.text) + sorted(new, key=lambda item: item.rule.text)
+        return sorted(gone, key=_rule_order) + sorted(new, key=_rule_order)
 
     async def _apply_rules(self, operations: Sequence[RuleOperation], cause: str) -> Applied:
         applied = Applied()
@@ -413,6 +423,10 @@ def writes_of(operation: Operation) -> list[Write]:
     if before.metric == after.metric:
         return [Write(Verb.REPLACE, table, family, key, after)]
     return [Write(Verb.ADD, table, family, key, after), Write(Verb.DELETE, table, family, key, before)]
+
+
+def _rule_order(operation: RuleOperation) -> tuple[Family, str]:
+    return operation.rule.family, operation.rule.text
 
 
 def _counts(operation: Operation, answer: WriteResult) -> bool:

@@ -100,10 +100,6 @@ class Site:
         done = self.node.run("ip", "-j", "route", "show", "table", str(number), check=False)
         return {route["dst"]: route for route in json.loads(done.stdout or "[]")}
 
-    async def has(self, number: int, **gateways: object) -> None:
-        """Wait until a table holds exactly these destinations; see `routed`."""
-        await until(lambda: set(self.table(number)) == set(gateways), timeout=30, what=f"{set(gateways)}")
-
     async def gains(self, number: int, prefix: str, *gateways: str) -> None:
         """Wait until our route to *prefix* leads to exactly these gateways."""
 
@@ -141,14 +137,19 @@ def wires(root_namespaces: None) -> Iterator[Wires]:
 
 @asynccontextmanager
 async def site(
-    version: str, directory: Path, wires: Wires, east: Sequence[str] = (NET,), west: Sequence[str] = ()
+    version: str,
+    directory: Path,
+    wires: Wires,
+    east: Sequence[str] = (NET,),
+    west: Sequence[str] = (),
+    *,
+    twin: bool = False,
 ) -> AsyncIterator[Site]:
-    """A gobgpd in the node with a session to one router of each domain; the twin's is only configured."""
-    neighbors = [Neighbor(address=a, asn=n) for a, n in ((EAST, 65001), (TWIN, 65001), (WEST, 65002))]
+    """A gobgpd in the node with a session to one router of each domain, and on demand one for the twin."""
+    sessions = [(EAST, 65001), (WEST, 65002), *([(TWIN, 65001)] if twin else [])]
+    neighbors = [Neighbor(address=address, asn=asn) for address, asn in sessions]
     async with (
-        running_gobgpd(
-            version, directory / "g", namespace=wires.node, neighbors=neighbors, listen_only=True
-        ) as gobgpd,
+        running_gobgpd(version, directory / "g", namespace=wires.node, neighbors=neighbors, listen_only=True) as gobgpd,
         router(directory / "e", wires.east, 65001, EAST, "192.0.2.1", east) as first,
         router(directory / "w", wires.west, 65002, WEST, "198.51.100.1", west) as second,
     ):
@@ -162,9 +163,7 @@ async def router(
 ) -> AsyncIterator[Bird]:
     """A BIRD that announces *routes* with itself as the next hop."""
     peer = BirdPeer(name="node", address=node, asn=65000, local_address=address)
-    async with running_bird(
-        directory, where, asn=asn, router_id=address, peers=[peer], routes=routes
-    ) as bird:
+    async with running_bird(directory, where, asn=asn, router_id=address, peers=[peer], routes=routes) as bird:
         yield bird
 
 
@@ -245,20 +244,22 @@ async def test_two_domains_hold_the_same_prefixes_and_the_nodes_default_stays(
 async def test_several_routers_of_a_domain_share_a_route(
     gobgpd_version: str, daemon_directory: Path, wires: Wires
 ) -> None:
-    async with site(gobgpd_version, daemon_directory, wires) as here:
-        async with running_bgpmon(here.configuration(), daemon_directory / "b", ready=False):
+    async with (
+        site(gobgpd_version, daemon_directory, wires, twin=True) as here,
+        router(daemon_directory / "t", wires.twin, 65001, TWIN, "203.0.113.1", ()) as twin,
+    ):
+        await here.gobgpd.peers_established(TWIN)
+        async with running_bgpmon(here.configuration(), daemon_directory / "b"):
             await here.gains(101, NET, EAST)
-            async with router(
-                daemon_directory / "t", wires.twin, 65001, TWIN, "203.0.113.1", (NET,)
-            ) as twin:
-                await here.gains(101, NET, EAST, TWIN)
-                await here.east.withdraw(NET)
-                await here.gains(101, NET, TWIN)
-                await here.east.announce(NET)
-                await here.gains(101, NET, EAST, TWIN)
-                await here.east.withdraw(NET)
-                await twin.withdraw(NET)
-                await here.loses(101, NET)
+            await twin.announce(NET)
+            await here.gains(101, NET, EAST, TWIN)
+            await here.east.withdraw(NET)
+            await here.gains(101, NET, TWIN)
+            await here.east.announce(NET)
+            await here.gains(101, NET, EAST, TWIN)
+            await here.east.withdraw(NET)
+            await twin.withdraw(NET)
+            await here.loses(101, NET)
 
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
@@ -393,9 +394,7 @@ async def test_dry_run_needs_no_privilege_and_writes_nothing(
     async with site(version, daemon_directory, wires) as here:
         with watching(daemon_directory, here.node) as watch:
             await watch.mark(1)
-            async with running_bgpmon(
-                here.configuration("dry-run"), daemon_directory / "b", wrapper=without
-            ) as bgpmon:
+            async with running_bgpmon(here.configuration("dry-run"), daemon_directory / "b", wrapper=without) as bgpmon:
                 status = Path(f"/proc/{bgpmon.pid}/status").read_text()
                 effective = next(line for line in status.splitlines() if line.startswith("CapEff"))
                 assert not int(effective.split()[1], 16) & NET_ADMIN

@@ -45,9 +45,7 @@ class Bgpmon(Daemon):
     async def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run a client command with JSON output, whatever its exit code."""
         command = [str(PROGRAM), *words, "--run-dir", str(self.run_dir), "-o", "json"]
-        return await asyncio.to_thread(
-            subprocess.run, command, capture_output=True, text=True, check=False, timeout=60
-        )
+        return await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False, timeout=60)
 
     async def cli(self, *words: str) -> Any:
         """What a client command prints as JSON; AssertionError with its words if it failed."""

@@ -50,9 +50,7 @@ def encoder() -> Encoder[Word]:
     return Encoder(ACTIONS, OURS)
 
 
-def decoder(
-    family: Family = Family.IPV4, *, table: int = TABLE, metrics: tuple[int, ...] = (METRIC,)
-) -> DumpDecoder:
+def decoder(family: Family = Family.IPV4, *, table: int = TABLE, metrics: tuple[int, ...] = (METRIC,)) -> DumpDecoder:
     return DumpDecoder(family, table, protocol=OURS, metrics=frozenset(metrics), sequence=SEQUENCE)
 
 
@@ -88,9 +86,7 @@ def failed(code: int, sequence: int, words: str = "", asked: bytes = b"") -> byt
     flags = (0 if asked else wire.NLM_F_CAPPED) | (wire.NLM_F_ACK_TLVS if words else 0)
     body = struct.pack("=i", -code) + (asked or struct.pack("=IHHII", 68, 24, 1, sequence, 0))
     if words:
-        body += wire.attribute(2, struct.pack("=I", 4)) + wire.attribute(
-            wire.NLMSGERR_ATTR_MSG, words.encode() + b"\0"
-        )
+        body += wire.attribute(2, struct.pack("=I", 4)) + wire.attribute(wire.NLMSGERR_ATTR_MSG, words.encode() + b"\0")
     return struct.pack("=IHHII", 16 + len(body), wire.NLMSG_ERROR, flags, sequence, 0) + body
 
 
@@ -149,9 +145,7 @@ class TestEncoding:
         message = encoder().encode([(Word.ADD, TABLE, Family.IPV4, KEY, over)], 1)
         assert dict(_attributes(message))[18] == struct.pack("=H", 10) + packed("fe80::1")
         assert message[22] == 0
-        link = encoder().encode(
-            [(Word.ADD, TABLE, Family.IPV4, KEY, forwarding(METRIC, [NextHop(b"", 3)]))], 1
-        )
+        link = encoder().encode([(Word.ADD, TABLE, Family.IPV4, KEY, forwarding(METRIC, [NextHop(b"", 3)]))], 1)
         assert link[22] == 253
         assert 5 not in dict(_attributes(link))
 
@@ -160,9 +154,7 @@ class TestEncoding:
         key = bytes((32, 0x20, 0x01, 0x0D, 0xB8))
         assert 9 in dict(_attributes(encoder().encode([(Word.DELETE, TABLE, Family.IPV6, key, group)], 1)))
         single = group._replace(next_hops=group.next_hops[:1])
-        assert 9 not in dict(
-            _attributes(encoder().encode([(Word.DELETE, TABLE, Family.IPV6, key, single)], 1))
-        )
+        assert 9 not in dict(_attributes(encoder().encode([(Word.DELETE, TABLE, Family.IPV6, key, single)], 1)))
 
     @pytest.mark.parametrize(
         ("table", "route", "words"),
@@ -352,9 +344,7 @@ class TestDumps:
         table = data.draw(st.integers(256, 0xFFFFFFFF))
         wanted = data.draw(st.dictionaries(_keys(family), _routes(family), max_size=30))
         dump = decoder(family, table=table)
-        dump.feed(
-            b"".join(reported(key, route, family, table=table) for key, route in wanted.items()) + done()
-        )
+        dump.feed(b"".join(reported(key, route, family, table=table) for key, route in wanted.items()) + done())
         assert dump.routes == wanted
 
     @given(st.binary(max_size=200))

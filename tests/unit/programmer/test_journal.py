@@ -64,6 +64,13 @@ def test_the_history_of_a_prefix_is_of_that_prefix_alone(journal: Journal, asked
     assert len(found) == (2 if asked in written else 0)
 
 
+def test_similar_prefixes_do_not_use_up_the_limit(journal: Journal) -> None:
+    begin(journal, "10.0.0.0/8", at=1.0)
+    for moment in range(5):
+        begin(journal, "110.0.0.0/8", at=2.0 + moment)
+    assert [row["at"] for row in journal.history("10.0.0.0/8", 1)] == [1.0]
+
+
 def test_history_is_newest_first_and_limited(journal: Journal) -> None:
     for moment in range(5):
         begin(journal, "192.0.2.0/24", at=float(moment))

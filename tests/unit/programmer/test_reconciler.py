@@ -195,6 +195,7 @@ async def test_a_foreign_route_at_our_identity_is_a_conflict_and_stays(protocol:
     rig.want({A: rig.east(), B: rig.east()})
     await rig.turn(6)
     assert rig.state.conflicts == {key(A)}
+    assert [(write.verb, write.key) for write in rig.fib.asked] == [(Verb.ADD, key(B))]
     assert (await rig.image()).foreign == {(key(A), METRIC): ForeignRoute(protocol, rig.west(9))}
     assert await rig.installed() == {key(B): rig.east()}
     rig.want({A: None})
@@ -235,6 +236,18 @@ async def test_a_foreign_route_at_another_metric_lives_beside_ours() -> None:
     assert (await rig.image()).foreign == {(key(A), 50): ForeignRoute(OTHER, rig.west(9, metric=50))}
     assert await rig.installed() == {}
     assert [write.verb for write in rig.fib.asked] == [Verb.ADD, Verb.DELETE]
+
+
+async def test_a_route_with_our_number_at_a_metric_that_is_not_ours_is_foreign() -> None:
+    rig = Rig()
+    rig.want({})
+    await rig.turn(2)
+    rig.put(A, rig.west(9, metric=50), OURS)
+    await rig.turn(4)
+    rig.reconciler.rescan()
+    await rig.turn(4)
+    assert rig.fib.asked == []
+    assert (await rig.image()).foreign == {(key(A), 50): ForeignRoute(OURS, rig.west(9, metric=50))}
 
 
 @pytest.mark.parametrize("how", ["deleted", "changed"])
@@ -376,6 +389,18 @@ async def test_a_change_of_metric_whose_add_fails_keeps_the_old_route() -> None:
     assert await rig.installed() == {key(A): rig.east(metric=OLD_METRIC)}
     await rig.turn(6, seconds=1.0)
     assert await rig.installed() == {key(A): rig.east()}
+
+
+@pytest.mark.parametrize("beside", [2, 7])
+async def test_a_change_to_a_metric_where_ours_stands_already_ends_with_one_route(beside: int) -> None:
+    rig = Rig()
+    rig.put(A, rig.east(metric=OLD_METRIC), OURS)
+    rig.put(A, rig.east(beside), OURS)
+    rig.want({A: rig.east()})
+    await rig.turn(8, seconds=1.0)
+    image = await rig.image()
+    assert image.routes == {key(A): rig.east()}
+    assert image.extras == {}
 
 
 async def test_a_change_in_place_replaces() -> None:
