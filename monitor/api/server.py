@@ -100,7 +100,9 @@ async def _finish(running: set[asyncio.Task[Document]]) -> None:
 
 
 def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
+    """Remove the socket *path*; whatever else has its name is not ours."""
+    if path.is_socket():
+        path.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:

@@ -235,7 +235,7 @@ async def test_change_goes_on_when_its_caller_is_gone_and_is_waited_for(tmp_path
             await begun.wait()
             call.cancel()
             await asyncio.wait([answer])
-            await until(lambda: call.cancelled(), what="the call to be cancelled")
+            await until(call.cancelled, what="the call to be cancelled")
         assert ended == []
         finish.set()
     assert ended == ["7f3a"]

@@ -1,0 +1,150 @@
+"""The command line against a real server: output and exit codes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.cli import main
+from monitor.cli.table import clean, duration, width
+from monitor.errors import BadRequest, MonitorError, Refused, Stale
+from tests.unit.monitor.api.daemon import Book, serving
+
+PLAN = {
+    "number": 4,
+    "digest": "7f3a",
+    "state": "live",
+    "summary": {"add": 1, "change": 0, "remove": 0},
+    "operations": [{"op": "+", "domain": "storage", "table": 101, "prefix": "192.0.2.0/24", "after": "via 10.8.0.1"}],
+}
+HOSTILE = "x\x1b[2J\x07\x7f\x9b\u202ey"
+
+
+@pytest.fixture
+def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
+    monkeypatch.setenv("BGPMON_RUN_DIR", str(tmp_path))
+    book = Book()
+    with serving(tmp_path, book):
+        yield book
+
+
+@pytest.mark.parametrize("arguments", [["-o", "json", "status"], ["status", "-o", "json"], ["-o", "json"]])
+def test_json_is_asked_for_before_and_after_the_command(
+    book: Book, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    book.answers["status"] = {"node": HOSTILE}
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert json.loads(out) == {"node": HOSTILE}
+    assert out.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(BadRequest("b"), 2), (Refused("r"), 5), (Stale("s"), 6), (MonitorError("m"), 1)]
+)
+def test_errors_become_exit_codes(book: Book, capsys: pytest.CaptureFixture[str], error: Exception, code: int) -> None:
+    book.answers["approve"] = error
+    assert main(["approve", "7f3a"]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == f"bgpmon: {error}\n"
+
+
+def test_no_daemon_is_three_and_wrong_usage_is_two(tmp_path: Path) -> None:
+    assert main(["status", "--run-dir", str(tmp_path)]) == 3
+    assert main(["no-such-command"]) == 2
+
+
+def test_plan_with_operations_is_four_only_when_asked(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
+    book.answers["plan"] = dict(PLAN)
+    assert main(["plan", "show"]) == 0
+    assert "via 10.8.0.1" in capsys.readouterr().out
+    assert main(["plan", "show", "--exit-code"]) == 4
+    book.answers["plan"] = PLAN | {"operations": []}
+    assert main(["plan", "show", "--exit-code"]) == 0
+
+
+def test_failed_check_is_eight(book: Book) -> None:
+    book.answers["doctor"] = {"items": [{"check": "netlink", "ok": True}]}
+    assert main(["doctor"]) == 0
+    book.answers["doctor"] = {"items": [{"check": "netlink", "ok": False, "detail": "denied", "fix": "be root"}]}
+    assert main(["doctor"]) == 8
+
+
+def test_withdraw_all_off_a_terminal_needs_yes(book: Book) -> None:
+    assert main(["withdraw-all"]) == 2
+    assert book.asked == []
+    assert main(["withdraw-all", "--yes"]) == 0
+    assert [asked[0] for asked in book.asked] == ["withdraw_all"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["status"], ["peers"], ["domains"], ["routes"], ["explain", "192.0.2.0/24"], ["lookup", "192.0.2.1"],
+     ["plan", "show"], ["plan", "freeze"], ["history"], ["doctor"], ["reload"]],
+)  # fmt: skip
+def test_screens_bear_missing_keys_and_hostile_text(
+    book: Book, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    item = dict.fromkeys(("name", "address", "prefix", "check", "peer", "reason", "op", "state"), HOSTILE)
+    filled = {
+        "node": HOSTILE,
+        "sentence": HOSTILE,
+        **{key: [item] for key in ("items", "domains", "operations", "paths")},
+    }
+    for document in ({}, filled):
+        book.answers = dict.fromkeys(
+            (
+                "status",
+                "peers",
+                "domains",
+                "routes",
+                "explain",
+                "lookup",
+                "plan",
+                "freeze",
+                "history",
+                "doctor",
+                "reload",
+            ),
+            document,
+        )
+        assert main(arguments) in {0, 8}
+        assert clean(text := capsys.readouterr().out.replace("\n", " ")) == (text or "-")
+
+
+def test_cut_off_list_says_so_on_stderr(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
+    book.answers["routes"] = {"items": [{}], "total": 9, "truncated": True}
+    assert main(["routes"]) == 0
+    assert "1 of 9" in capsys.readouterr().err
+
+
+def test_version_and_help_import_nothing_heavy() -> None:
+    program = (
+        "import sys\nfrom monitor.cli import main\n"
+        "assert main(['version']) == 0 and main(['--help']) == 0\n"
+        "print(sorted({'grpc', 'pydantic', 'yaml', 'pyroute2', 'google.protobuf'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    for command in (
+        "run",
+        "status",
+        "plan",
+        "approve",
+        "reject",
+        "history",
+        "doctor",
+        "reload",
+        "withdraw-all",
+        "config",
+    ):
+        assert f"\n  {command} " in done.stdout
+
+
+def test_durations_and_widths() -> None:
+    assert [duration(value) for value in (5, 65, 7380, 90000, None)] == ["5s", "1m05s", "2h03m", "1d01h", "-"]
+    assert width("日本") == 4
