@@ -208,8 +208,8 @@ class Engine:
             words = f"{peer.id.address}: {before.state.value} -> {peer.state.value}"
             self.journal.note("peer", words, at=time.time())
             if peer.established:
-                # A new session tells its table anew; what is known stays until it has been told.
-                table.begin()
+                # Its first paths may have come before this: only a new feed puts what is known in doubt.
+                table.proof = {}
                 table.unknown_since = now
         if (before.router_id, before.asn, before.interface, before.authenticated) != (
             peer.router_id,

@@ -158,7 +158,8 @@ class Completion:
             return "End-of-RIB"
         age = now - entry.seen_at
         if self._local:
-            age = max(age, time.time() - entry.uptime)
+            # The speaker's clock counts whole seconds: a session that began at 17.9 s is said to have begun at 17.
+            age = max(age, time.time() - entry.uptime - 1.0)
         if age >= self._wait and table in self._steady and caught_up:
             return f"session older than {self._wait:g} s"
         return ""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGKILL, SIGTERM
 from typing import Any
 
 import pytest
@@ -186,6 +187,10 @@ class Watch(Daemon):
             return f"{route[1]} " in self.log.read_text()
 
         await until(seen, what="the kernel's events to be read")
+
+    def deletions(self) -> list[str]:
+        """Routes that left a table of ours."""
+        return [line for line in self.lines() if line.startswith("Deleted") and "table 10" in line]
 
 
 @contextmanager
@@ -394,3 +399,36 @@ async def _conflicts(bgpmon: Bgpmon, count: int) -> bool:
     found = sum(family["conflicts"] for item in status["domains"] for family in item["families"].values())
     assert found == count, status
     return True
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+async def test_no_packet_is_lost_while_gobgpd_dies_and_returns_again_and_again(
+    version: str, daemon_directory: Path, wires: Wires
+) -> None:
+    # BIRD sends its first routes some three seconds after the session, and no End-of-RIB without graceful restart.
+    async with (
+        site(version, daemon_directory, wires, (NET, OTHER), ("10.9.0.0/24",)) as here,
+        running_bgpmon(here.configuration().replace("_wait: 3s", "_wait: 8s"), daemon_directory / "b") as bgpmon,
+    ):
+        await here.gains(101, NET, EAST)
+        await here.gains(102, "10.9.0.0/24", WEST)
+        with watching(daemon_directory, here.node) as watch:
+            await watch.mark(1)
+            async with pinging(daemon_directory, here.node, TARGET) as ping:
+                for number in (SIGTERM, SIGKILL) * 2:
+                    await (here.gobgpd.stop() if number is SIGTERM else here.gobgpd.kill())
+                    await until(lambda: _ready(bgpmon, False), what="bgpmon to notice", every=0.1)
+                    await here.gobgpd.start()
+                    await here.gobgpd.peers_established(EAST, WEST)
+                    await until(lambda: _ready(bgpmon, True), timeout=40, what="bgpmon to be ready", every=0.1)
+                losses = await ping.finish()
+            await watch.mark(2)
+            assert losses.lost == 0, losses
+            assert losses.sent > 100
+            assert not watch.deletions()
+        await here.east.withdraw(OTHER)
+        await here.loses(101, OTHER)
+
+
+async def _ready(bgpmon: Bgpmon, wanted: bool) -> bool:
+    return (await bgpmon.cli("status"))["ready"] is wanted
