@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -60,10 +61,11 @@ class Store:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory, root_namespaces: None) -> Iterator[Store]:
+def store(root_namespaces: None) -> Iterator[Store]:
     """A store with the image in it."""
     require_programs("buildah", "podman", "runc", "debootstrap", "apt-get")
-    made = Store(tmp_path_factory.mktemp("images"))
+    # Not pytest's own directory: podman refuses a run root of more than 50 characters.
+    made = Store(Path(tempfile.mkdtemp(prefix="bgps-")))
     try:
         made.run("podman", "import", str(plain_debian()), BASE)
         made.run(
