@@ -202,7 +202,6 @@ domains:
     rules:
       - {{from: 10.244.7.0/24, priority: 1300}}
     limit: {{ipv4: {{routes: 6000, warn_percent: 90, action: freeze}}, ipv6: {{routes: 2000}}}}
-    peer_limit: {{ipv4: {{paths: 20000, action: teardown, restart: 1m, attempts: 3}}}}
 
   storage:
     source: fabric

@@ -25,7 +25,7 @@ from programmer.journal import Journal
 from programmer.netlink import LinuxFib
 from programmer.plan import Gate
 from programmer.reconciler import Reconciler
-from programmer.route import Address
+from programmer.route import Address, Family
 
 log = logging.getLogger("bgpmon")
 
@@ -50,12 +50,12 @@ class JsonLines(logging.Formatter):
 def run(config_path: str, overrides: Overrides) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code.  Routes stay in place at the end.
 
-    Raises ConfigError for a bad file.
+    Raises ConfigError for a bad file, Refused for one that asks for what this version does not do.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    config = load(config_path, overrides)
+    config = supported(load(config_path, overrides))
     for warning in config.warnings:
         log.warning("%s", warning)
     # A million long-lived objects make every full collection long; few are made after the first read.
@@ -67,6 +67,16 @@ def run(config_path: str, overrides: Overrides) -> int:
         log.error("%s", error)  # noqa: TRY400 - the sentence says it; a trace would hide it
         return 1
     return 0
+
+
+def supported(config: Config) -> Config:
+    """Return *config*, or raise Refused where it relies on something that would silently have no effect."""
+    for domain in config.domains:
+        if any(domain.peer_limit.of(family) for family in Family):
+            raise Refused(f"domain {domain.name}: peer_limit is not enforced by this version; remove it, or use limit")
+        if any(rule.condition.rpki for rule in domain.imports):
+            raise Refused(f"domain {domain.name}: gobgpd's stream carries no RPKI state; remove the rpki condition")
+    return config
 
 
 @contextlib.contextmanager
@@ -124,7 +134,7 @@ async def _run(config: Config, config_path: str, overrides: Overrides) -> None:
         engine = Engine(config, sources, reconciler, journal, endpoints(config))
         reconciler.links_changed = engine.links_changed
         feed = EngineFeed(engine, fib.description)
-        control = EngineControl(engine, feed, lambda: load(config_path, overrides))
+        control = EngineControl(engine, feed, lambda: supported(load(config_path, overrides)))
         async with serve(config.run_dir, config.api.group, feed, control):
             await _until_told(engine, control)
     finally:
