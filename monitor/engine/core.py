@@ -76,7 +76,6 @@ class Engine:
         self.domains: dict[str, DomainTable] = {}
         self.endpoints = tuple(endpoints)
         self.started_at = time.time()
-        self._started = time.monotonic()
         self._dirty: dict[tuple[str, Family], dict[PrefixKey, None]] = {}
         self._wake = asyncio.Event()
         self.configure(config)

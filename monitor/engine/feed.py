@@ -13,7 +13,7 @@ from monitor.engine.core import Engine
 from monitor.engine.domain import DomainTable
 from monitor.engine.explain import explain
 from monitor.engine.peer import PeerTable
-from monitor.engine.text import forwarding_text, hop_document, moment, operation_document
+from monitor.engine.text import forwarding_text, hop_document, interface_name, moment, operation_document
 from monitor.errors import BadRequest, Stale
 from monitor.filter import Query, parse
 from monitor.ports import Document
@@ -261,7 +261,7 @@ class EngineFeed:
 
     def _names(self, value: Forwarding) -> tuple[str, ...]:
         links = self.engine.reconciler.links
-        return tuple(str(hop_document(links, hop)["interface"]) for hop in value.next_hops)
+        return tuple(interface_name(links, hop.ifindex) for hop in value.next_hops)
 
     def _foreign(self, state: TableState, key: PrefixKey, metric: int, protocol: int, value: Forwarding) -> Row:
         table, family = state.spec.table, state.spec.family
@@ -396,6 +396,7 @@ class EngineFeed:
     def _frozen(self, digest: str) -> Document:
         number, state, full, times, body, detail = find_plan(self.engine, digest)
         document = json.loads(body)
+        total = len(document["plan"]["operations"]) + len(document["plan"]["rules"])
         return {
             "number": number,
             "digest": full,
@@ -406,8 +407,8 @@ class EngineFeed:
             "detail": detail,
             "summary": document["summary"],
             "operations": document["shown"],
-            "total": len(document["shown"]),
-            "truncated": False,
+            "total": total,
+            "truncated": len(document["shown"]) < total,
         }
 
     async def history(self, prefix: str = "", limit: int = 100) -> Document:
