@@ -12,7 +12,7 @@ from typing import Any
 
 from programmer.errors import JournalError
 from programmer.fib import WriteResult
-from programmer.plan import Operation, operation_document, operation_of
+from programmer.plan import Operation, operation_of, operation_texts
 from programmer.route import TableId
 
 _SCHEMA = """
@@ -51,8 +51,8 @@ class Journal:
 
     def begin(self, operations: Sequence[Operation], *, at: float, cause: str, actor: str, plan: str) -> int:
         """Record what is about to be written; returns the number that ``finish`` takes."""
-        documents = json.dumps([operation_document(operation) for operation in operations], separators=(",", ":"))
-        prefixes = " ".join(operation.prefix for operation in operations)
+        documents = f"[{','.join(operation_texts(operations))}]"
+        prefixes = " ".join([operation.prefix for operation in operations])
         cursor = self._execute(
             "INSERT INTO change (at, cause, actor, plan, prefixes, operations) VALUES (?,?,?,?,?,?)",
             (at, cause, actor, plan, f" {prefixes} ", documents),

@@ -3,6 +3,7 @@
 import enum
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -118,6 +119,18 @@ def operation_document(operation: Operation) -> list[object]:
         forwarding_document(operation.before),
         forwarding_document(operation.after),
     ]
+
+
+def operation_texts(operations: Iterable[Operation]) -> list[str]:
+    """Return each operation as JSON text; equal to ``operation_document`` dumped, but a table repeats a few forwardings."""
+    texts: dict[Forwarding | None, str] = {}
+    found: list[str] = []
+    for table, family, key, before, after in operations:
+        for value in (before, after):
+            if value not in texts:
+                texts[value] = json.dumps(forwarding_document(value), separators=(",", ":"))
+        found.append(f'[{table},"{family.label}","{key.hex()}",{texts[before]},{texts[after]}]')
+    return found
 
 
 def operation_of(document: list[object]) -> Operation:

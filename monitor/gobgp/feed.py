@@ -48,8 +48,17 @@ DRAIN_RATE = 15_000
 RELOAD_RATE = 80_000
 """Paths a second, live and from a dump: one is a message each, the other a thousand in a message."""
 
+RELOAD_SECONDS = 0.5
+"""What a new dump costs whatever its size: the wait for the burst to end, and the first message."""
+
 BUSY_RATE = 2000
 """Live events a second from which on it is worth asking whether a new dump is quicker."""
+
+LEAST_BACKLOG = 1000
+"""Paths that the stream may be behind while it still counts as keeping up."""
+
+BUSY_WINDOW = 0.2
+"""Seconds over which the rate is taken: a router sends its first hundred thousand paths in one."""
 
 MISMATCH_READS = 3
 
@@ -332,7 +341,7 @@ class Feed:
                 next_read = loop.time() + max(UNSETTLED_PERIOD if unsettled else PEERS_PERIOD, 20 * self._roster.cost)
             if self._dump.is_over:
                 self._completion.declare(now, self._lull)
-                if rate := watch.busy(now, self._events):
+                if rate := watch.busy(now, self._events, pause):
                     await self._roster.read(self._client)
                     self._completion.after_read()
                     self._weigh_backlog(rate)
@@ -362,8 +371,10 @@ class Feed:
         A table that is still growing is taken to be half done, as nobody can know better.
         """
         backlog, growing, total = self._completion.backlog()
+        if backlog < LEAST_BACKLOG:
+            return  # fast, but not too fast
         drain = max(backlog, growing) / min(rate, DRAIN_RATE)
-        if drain > (total + growing) / RELOAD_RATE + 1.0:
+        if drain > (total + growing) / RELOAD_RATE + RELOAD_SECONDS:
             name = self._plan.name
             log.info("%s: %d paths behind, %d arriving; dumping anew", name, backlog, growing)
             raise _Over(Ending.BEHIND)
@@ -388,18 +399,16 @@ def _name(heard: Announced | Withdrawn) -> Name:
 
 
 class _Rate:
-    """Tells whether live events have kept coming fast for a second."""
+    """Tells how fast live events come."""
 
     def __init__(self, now: float) -> None:
         self._since = now
         self._events = 0
-        self._busy = 0
 
-    def busy(self, now: float, events: int) -> float:
-        """Return the rate if it was over ``BUSY_RATE`` in the last two windows of half a second, else 0."""
-        if now - self._since < 0.5:
+    def busy(self, now: float, events: int, pause: float) -> float:
+        """Return the rate since the last answer if it was over ``BUSY_RATE``, else 0; *pause* seconds after that at most."""
+        if now - self._since < max(BUSY_WINDOW, pause):
             return 0.0
         rate = (events - self._events) / (now - self._since)
         self._since, self._events = now, events
-        self._busy = self._busy + 1 if rate > BUSY_RATE else 0
-        return rate if self._busy >= 2 else 0.0
+        return rate if rate > BUSY_RATE else 0.0

@@ -19,6 +19,8 @@ RESCAN_DELAY = 0.1
 """Seconds that doubts about a table are collected before it is read again; one burst is one read."""
 READ_BACK_DEADLINE = 2.0
 LONGEST_RETRY = 30.0
+GATHER = 0.004
+"""Seconds between two steps: in a burst wishes and echoes are taken by the hundred, a lone one at once."""
 
 Describe = Callable[[TableId, Family, PrefixKey], str]
 """Says why a key is desired as it is: peer, time, import rule."""
@@ -175,6 +177,7 @@ class Reconciler:
         next_compare = self.monotonic() + self.reconcile_period
         retry = 0.5
         while True:
+            stepped_at = self.monotonic()
             self._wake.clear()
             try:
                 async with self._lock:
@@ -195,6 +198,7 @@ class Reconciler:
             try:
                 async with asyncio.timeout(delay):
                     await self._wake.wait()
+                    await asyncio.sleep(max(0.0, stepped_at + GATHER - self.monotonic()))
             except TimeoutError:
                 continue
 
@@ -266,7 +270,7 @@ class Reconciler:
         """
         applied = Applied()
         for start in range(0, len(operations), BATCH):
-            batch = [operation for operation in operations[start : start + BATCH] if self.holds(operation)]
+            batch = list(filter(self.holds, operations[start : start + BATCH]))
             applied.stale += min(BATCH, len(operations) - start) - len(batch)
             if not batch:
                 continue
