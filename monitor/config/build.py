@@ -57,6 +57,7 @@ def domain(name: str, model: schema.DomainModel, lines: Sequence[int]) -> Domain
         stale_after=model.stale_after,
         end_of_rib_wait=model.end_of_rib_wait,
         require_auth=model.require_auth,
+        foreign_routes=model.foreign_routes,
     )
 
 

@@ -86,6 +86,7 @@ def _domain(domain: DomainConfig) -> Plain:
         "stale_after": duration_text(domain.stale_after),
         "end_of_rib_wait": duration_text(domain.end_of_rib_wait),
         "require_auth": domain.require_auth,
+        "foreign_routes": domain.foreign_routes.value,
     }
 
 

@@ -161,8 +161,15 @@ class Check:
         self._family_keys(domain)
         self._table(domain)
         self._import(domain)
+        for rule in domain.items("import"):
+            for condition in (rule.get("accept"), rule.get("deny")):
+                if condition and (rpki := condition.get("rpki")) and _is_bmp(domain, sources):
+                    hint = "remove it, or use gobgpd's gRPC API as the source"
+                    self._error(rpki, "a BMP source does not tell RPKI states", hint, of_key=True)
         for _, limit in domain.fields("peer_limit"):
             action = limit.get("action")
+            if action and action.value == "teardown" and _is_bmp(domain, sources):
+                self._error(action, "a BMP source cannot shut a session", "use freeze or warn")
             for key in ("restart", "attempts"):
                 if (found := limit.get(key)) and (action is None or action.value != "teardown"):
                     self._error(found, f"{key} is used with action: teardown only", of_key=True)
@@ -346,6 +353,13 @@ class Check:
                     message = f"priority {priority.value} is taken by {first} in line {line}"
                     self._error(priority, message, f"each {place[0].label} rule needs its own priority")
                 taken.setdefault(place, rule.path)
+
+
+def _is_bmp(domain: Entry, sources: dict[str, Entry]) -> bool:
+    """Say whether the domain's peers are heard of over BMP (RFC 7854), which tells and takes no orders."""
+    name = domain.get("source")
+    source = sources.get(name.value) if name and isinstance(name.value, str) else None
+    return source is not None and source.has("bmp")
 
 
 def _whole(value: object) -> TypeGuard[int]:

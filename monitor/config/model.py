@@ -40,6 +40,13 @@ class DefaultRoute(enum.StrEnum):
     ACCEPT = "accept"
 
 
+class ForeignRoutes(enum.StrEnum):
+    """What happens when a domain's table holds routes of another program before it is used for the first time."""
+
+    REFUSE = "refuse"
+    ACCEPT = "accept"
+
+
 class LimitAction(enum.StrEnum):
     """What happens when a limit is crossed.  TEARDOWN exists for peers only."""
 
@@ -288,6 +295,7 @@ class DomainConfig:
     """How long, in seconds, to wait for End-of-RIB from a peer that is up but may never send one."""
     require_auth: bool = False
     """Paths of peers without TCP authentication are not used."""
+    foreign_routes: ForeignRoutes = ForeignRoutes.REFUSE
 
     @property
     def metrics(self) -> frozenset[int]:

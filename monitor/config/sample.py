@@ -47,6 +47,8 @@ domains:
       - {from: 10.244.0.0/16, to: 10.8.0.0/14, priority: 1200}
     # Above 1000 routes: keep what is there, add nothing, raise an alarm.
     limit: {ipv4: {routes: 1000, warn_percent: 80, action: freeze}}
+    # A peer that sends more than 2000 paths is shut, and opened again after five minutes, three times in a row at most.
+    peer_limit: {ipv4: {paths: 2000, warn_percent: 80, action: teardown, restart: 5m, attempts: 3}}
     # Removals beyond this wait for ten minutes, or for a person.
     removal_budget: {percent: 20, routes: 100, hold: 10m}
     # Routes stay for this long when BGP falls silent.

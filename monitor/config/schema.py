@@ -19,6 +19,7 @@ from monitor.config.model import (
     DEFAULT_STATE_DIR,
     AsPathPattern,
     DefaultRoute,
+    ForeignRoutes,
     LargeCommunity,
     LimitAction,
     Mode,
@@ -311,6 +312,9 @@ class DomainModel(Model):
         default=30.0, description="How long to wait for the End-of-RIB of a peer that may never send one."
     )
     require_auth: bool = Field(default=False, description="Do not use paths of peers without authentication.")
+    foreign_routes: Annotated[ForeignRoutes, _choice({word.value: word for word in ForeignRoutes})] = Field(
+        default=ForeignRoutes.REFUSE, description="Whether the table may hold routes of others when it is first used."
+    )
 
 
 class MaxDriftModel(Model):
