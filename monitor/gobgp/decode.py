@@ -42,6 +42,10 @@ MEMORY_LIMIT = 100_000
 """Attribute sets remembered at once: some 60 MB at worst, for the seconds that a dump takes."""
 
 
+MOMENTS_LIMIT = 10_000
+"""Seconds remembered at once."""
+
+
 class Announced(NamedTuple):
     """The speaker holds this path and its import policy lets it through."""
 
@@ -89,6 +93,7 @@ class Decoder:
         self._table = attributes
         self._resolve = resolve
         self._sets: dict[tuple[bytes, ...], tuple[PathAttributes, bool]] = {}
+        self._moments: dict[int, int] = {}
 
     def decode(self, message: PathMessage) -> Heard | None:
         """Return what *message* says, or None (and count why) if it concerns no peer's unicast prefix."""
@@ -121,7 +126,7 @@ class Decoder:
         attributes = self._attributes(blobs, neighbor)
         if attributes is None:
             return None
-        path = Path(peer, message.identifier, attributes, message.age.seconds, message.stale)
+        path = Path(peer, message.identifier, attributes, self._moment(message.age.seconds), message.stale)
         if message.HasField("validation"):
             path = path._replace(rpki=self._dialect.rpki(message.validation.state))
         if message.is_withdraw:
@@ -131,6 +136,12 @@ class Decoder:
     def forget(self) -> None:
         """Empty the memory of encoded attribute sets."""
         self._sets.clear()
+
+    def _moment(self, seconds: int) -> int:
+        """Return the one number for a moment: a table comes within few seconds, and a number takes 32 octets."""
+        if len(self._moments) >= MOMENTS_LIMIT:
+            self._moments.clear()
+        return self._moments.setdefault(seconds, seconds)
 
     def _key(self, nlri: bytes, family: Family, *, is_vpn: bool) -> PrefixKey | None:
         try:
