@@ -2,13 +2,26 @@
 
 import asyncio
 import errno
+import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from programmer.approval import Decision, check_drift, classify, has_cover
 from programmer.errors import DumpInterrupted, FibDenied, FibUnavailable
-from programmer.fib import Fib, FibEvent, LinkEvent, Links, OverrunEvent, RouteEvent, Verb, Write, WriteResult
+from programmer.fib import (
+    Fib,
+    FibEvent,
+    LinkEvent,
+    Links,
+    OverrunEvent,
+    RouteEvent,
+    TableImage,
+    Verb,
+    Write,
+    WriteResult,
+)
 from programmer.journal import Journal
 from programmer.plan import Action, Gate, Operation, Plan, RuleOperation
 from programmer.reconciler.table import TableSpec, TableState
@@ -19,6 +32,10 @@ RESCAN_DELAY = 0.1
 """Seconds that doubts about a table are collected before it is read again; one burst is one read."""
 READ_BACK_DEADLINE = 2.0
 LONGEST_RETRY = 30.0
+MOST_AT_ONCE = 5000
+"""Operations of one step; the next one sees what has changed meanwhile."""
+SCAN_SHARE = 20.0
+"""Pause after a look for dead removals, in times what it took."""
 GATHER = 0.004
 """Seconds between two steps: in a burst wishes and echoes are taken by the hundred, a lone one at once."""
 
@@ -136,13 +153,17 @@ class Reconciler:
     async def follow_events(self) -> None:
         """Apply kernel events until the FIB is closed."""
         async for events in self.fib.events():
-            self._observe(events)
+            for start in range(0, len(events), BATCH):
+                self._observe(events[start : start + BATCH])
+                await asyncio.sleep(0)
             self.notify()
 
     async def _read(self) -> None:
         if self._links_dirty:
             self._links_dirty = False
             self.links = await self.fib.links()
+            for known in self.tables.values():
+                known.scan_at = 0.0
             self.links_changed(self.links)
         if self._rules_dirty:
             self._rules_dirty = False
@@ -161,7 +182,7 @@ class Reconciler:
                 self._rescan[name] = self.monotonic() + 1.0
                 continue
             first = not state.read
-            drifted = state.take(image, self.monotonic())
+            drifted = await _compared(state, image, self.monotonic())
             if drifted and not first:
                 self.journal.note("drift", f"table {name[0]} {name[1].label}: {drifted} routes changed", at=self.wall())
 
@@ -214,6 +235,8 @@ class Reconciler:
             wait = state.guard.wait(now)
             if wait:
                 yield now + wait
+            if state.difference.remove and state.scan_at > now:
+                yield state.scan_at
 
     async def step(self) -> None:
         """One repeatable step: read what is in doubt, then write what may be written now."""
@@ -236,18 +259,39 @@ class Reconciler:
         """Return the pending operations that no person has to see first: adds, then changes, then removals."""
         now = self.monotonic()
         difference = state.difference
-        removals = list(state.writable(self.removable(state), now))
         if self.gate is not Gate.AUTO:
-            chosen = [state.operation(key) for key in removals]
-            return [operation for operation in chosen if self.decide(state, operation).approvals == 0]
-        keys = [*state.writable(difference.add, now), *state.writable(difference.change, now)]
-        if not state.guard.allows(len(removals), len(state.image.routes), now):
-            removals = [key for key in removals if self.decide(state, state.operation(key)).category == "dead-next-hop"]
-        return [state.operation(key) for key in (*keys, *removals)]
+            return self.dead_removals(state)
+        wanted = itertools.chain(state.writable(difference.add, now), state.writable(difference.change, now))
+        operations = [state.operation(key) for key in itertools.islice(wanted, MOST_AT_ONCE)]
+        if len(operations) == MOST_AT_ONCE:
+            self._wake.set()
+            return operations
+        removable = self.removable(state)
+        if state.guard.allows(len(removable), len(state.image.routes), now):
+            return operations + [state.operation(key) for key in state.writable(removable, now)]
+        return operations + self.dead_removals(state)
 
-    def removable(self, state: TableState) -> set[PrefixKey]:
+    def removable(self, state: TableState) -> AbstractSet[PrefixKey]:
         """Return the keys that may be removed at all: none before what BGP says is complete."""
-        return set(state.difference.remove) if state.removals_allowed else set()
+        return state.difference.remove if state.removals_allowed else frozenset()
+
+    def dead_removals(self, state: TableState) -> list[Operation]:
+        """Return the removals that take nothing away that works.  Looking for them has its price: it has pauses."""
+        now = self.monotonic()
+        removable = self.removable(state)
+        if not removable or now < state.scan_at:
+            return []
+        dead: dict[Forwarding | None, bool] = {}
+        found: list[Operation] = []
+        for key in state.writable(removable, now):
+            before = state.current(key)
+            if before not in dead:
+                dead[before] = before is not None and not any(self._alive(hop) for hop in before.next_hops)
+            if dead[before] and self.decide(state, operation := state.operation(key)).approvals == 0:
+                found.append(operation)
+        ended = self.monotonic()
+        state.scan_at = ended + SCAN_SHARE * (ended - now)
+        return found
 
     def decide(self, state: TableState, operation: Operation) -> Decision:
         """Return what is to become of one pending operation."""
@@ -436,3 +480,14 @@ def _rule_order(operation: RuleOperation) -> tuple[Family, str]:
 def _counts(operation: Operation, answer: WriteResult) -> bool:
     """A delete that finds nothing has reached its aim."""
     return bool(answer.errno) and not (operation.after is None and answer.errno == errno.ESRCH)
+
+
+async def _compared(state: TableState, image: TableImage, now: float) -> int:
+    """Take over a complete read, slice by slice; returns how many of our routes had changed behind our back."""
+    steps = state.taking(image, now)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return int(end.value)
+        await asyncio.sleep(0)

@@ -1,6 +1,6 @@
 """One family of one table: what is desired, what is installed, and what lies between them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from programmer.diff import Difference
@@ -8,6 +8,9 @@ from programmer.fib import ForeignRoute, Ownership, RouteEvent, TableImage
 from programmer.guards import Failure, RemovalGuard
 from programmer.plan import Operation
 from programmer.route import Family, Forwarding, PrefixKey, TableId
+
+SLICE = 5000
+"""Keys compared in one go: about a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ class TableState:
     drift_total: int = 0
     acknowledged_since: float | None = None
     guard: RemovalGuard = field(init=False)
+    scan_at: float = 0.0
+    """When the removals are next looked through for dead ones (monotonic seconds)."""
+    _filed_meanwhile: set[PrefixKey] | None = None
 
     def __post_init__(self) -> None:
         self.guard = RemovalGuard(self.spec.budget_percent, self.spec.budget_routes, self.spec.budget_hold)
@@ -73,6 +79,9 @@ class TableState:
         self._file(key)
 
     def _file(self, key: PrefixKey) -> None:
+        """Say anew what is to be done at *key*."""
+        if self._filed_meanwhile is not None:
+            self._filed_meanwhile.add(key)
         desired, current = self.desired.get(key), self.current(key)
         self.difference.update(key, desired, current)
         if desired is None or desired == current:
@@ -83,29 +92,54 @@ class TableState:
         else:
             self.conflicts.discard(key)
 
-    def take(self, image: TableImage, now: float) -> int:
-        """Replace what is installed by a complete read; returns how many of our routes had changed behind our back."""
-        before = self.image.routes
-        drifted = 0
-        if self.read:
-            gone = {key for key, value in before.items() if image.routes.get(key) != value}
-            drifted_keys = {key for key in gone if key not in self.acknowledged}
-            self.drift |= drifted_keys & self.desired.keys()
-            drifted = len(drifted_keys)
-        self.image = image
+    def taking(self, image: TableImage, now: float) -> Generator[None, None, int]:
+        """Replace what is installed by a complete read, in slices: between two of them events and wishes may come in.
+
+        Returns how many of our routes had changed behind our back.  Nothing may be written until the last slice is done.
+        """
+        desired, routes, before = self.desired, image.routes, self.image.routes
+        found, conflicts = Difference(), set[PrefixKey]()
+        drifted: list[PrefixKey] = []
+        self._filed_meanwhile = set()
+        for keys in _slices(list(before) if self.read else []):
+            for key in keys:
+                old, new = before.get(key), routes.get(key)
+                if old is not new and old != new and key not in self.acknowledged:
+                    drifted.append(key)
+            yield
+        for keys in _slices(list(desired)):
+            for key in keys:
+                value, held = desired.get(key), routes.get(key)
+                if value is held or value is None or value == held:
+                    continue
+                (found.add if held is None else found.change).add(key)
+                if (key, value.metric) in image.foreign:
+                    conflicts.add(key)
+            yield
+        for keys in _slices(list(routes)):
+            found.remove.update([key for key in keys if key not in desired])
+            yield
+        self.image, self.difference, self.conflicts = image, found, conflicts
         self.acknowledged.clear()
         self.acknowledged_since = None
         self.read, self.read_at = True, now
-        self.difference.rebuild(self.desired, image.routes)
-        self.conflicts = {
-            key
-            for key in self.difference.add | self.difference.change
-            if (key, self.desired[key].metric) in image.foreign
-        }
-        self.drift = {key for key in self.drift if key in self.difference}
-        self.failures = {key: failure for key, failure in self.failures.items() if key in self.difference}
-        self.drift_total += drifted
-        return drifted
+        meanwhile, self._filed_meanwhile = self._filed_meanwhile, None
+        for key in meanwhile:
+            self._file(key)
+        self.drift.update(key for key in drifted if key in desired)
+        self.drift = {key for key in self.drift if key in found}
+        self.failures = {key: failure for key, failure in self.failures.items() if key in found}
+        self.drift_total += len(drifted)
+        return len(drifted)
+
+    def take(self, image: TableImage, now: float) -> int:
+        """Do what ``taking`` does, in one go."""
+        steps = self.taking(image, now)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return int(end.value)
 
     def observe(self, event: RouteEvent) -> bool:
         """Apply one kernel event; returns True when somebody else changed one of our routes, or might have."""
@@ -195,3 +229,9 @@ class TableState:
         if not self.acknowledged:
             self.acknowledged_since = None
         return self.acknowledged_since is not None and now - self.acknowledged_since > deadline
+
+
+def _slices(keys: list[PrefixKey]) -> Iterator[list[PrefixKey]]:
+    """Cut a list of keys into pieces that are dealt with in one go."""
+    for start in range(0, len(keys), SLICE):
+        yield keys[start : start + SLICE]
