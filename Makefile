@@ -2,17 +2,20 @@
 
 BIN := .venv/bin
 JOBS ?= 2
-FAST := tests/unit
-TYPED := lab tools tests/support
+FAST := tests/unit tests/scenarios tests/contract tests/architecture
+TYPED := lab tools bench tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run lab lab-down lab-break lab-shell test check bench clean setup venv rules
+.PHONY: help run demo lab lab-down lab-break lab-shell test check bench clean setup venv rules
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: ## try it: the lab, where this machine can have it; else it says what is missing
+run: ## try it: the lab, where this machine can have it; else the demo, and it says which and why
 	@tools/run
+
+demo: venv ## simulated routers and an in-memory kernel: no root, no gobgpd; ARGS="--mode auto --seed 7"
+	@$(BIN)/bgpmon demo $(ARGS)
 
 lab: ## real routers, real gobgpd, the real kernel, in network namespaces (root); GOBGPD=4.8 for another one
 	@tools/setup lab
@@ -34,7 +37,7 @@ test: ## everything: set-up, rules, types, all tests
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: venv rules ## the fast half, under a minute
-	@$(BIN)/pytest -q -n $(JOBS) --dist loadfile $(wildcard $(FAST))
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadfile -m "not kernel and not daemons" $(FAST)
 
 rules: # format, lint, types, import rules, generated code
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --check . ; exit 1; }

@@ -35,6 +35,8 @@ class BirdPeer:
     add_paths: bool = False
     export: str = "source = RTS_STATIC"
     """BIRD's condition for what this peer is told."""
+    change: str = ""
+    """BIRD's statements that change a route for this peer alone: ``if net = 10.0.0.0/8 then bgp_med = 20;``."""
 
 
 def config(router_id: str, asn: int, peers: Sequence[BirdPeer], directory: str, muted: Collection[str] = ()) -> str:
@@ -97,7 +99,10 @@ def _peer(asn: int, peer: BirdPeer) -> Iterator[str]:
         yield "    import none;"
         # a MED goes out only if the export filter sets it
         yield f"    export filter {{ if !({peer.export}) then reject;"
-        yield "      if defined(bgp_med) then bgp_med = bgp_med; accept; };"
+        yield "      if defined(bgp_med) then bgp_med = bgp_med;"
+        if peer.change and family == "ipv4":
+            yield f"      {peer.change}"
+        yield "      accept; };"
         # a next hop that a route brings with it is announced as it is; others get the address below
         yield "    next hop keep;"
         if family in next_hops:

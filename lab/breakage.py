@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from lab import bird, topology
-from lab.lifecycle import connect_router, table_lines
-from lab.machine import HOME, LabError, Machine, ip, run
+from lab.lifecycle import READY_SECONDS, bgpmon_answers, connect_router, table_lines
+from lab.machine import HOME, LabError, Machine, ip, run, wait_for
 from lab.routes import Announcement, bulk
 
 
@@ -43,16 +43,28 @@ def perform(machine: Machine, what: str) -> str:
     return BREAKAGES[what].work(machine)
 
 
-@breakage("edge1 dies without a word; edge2 still knows almost everything")
+@breakage("edge1 dies without a word: its paths are stale now, and edge2 knows almost all of them")
 def _kill_router(machine: Machine) -> str:
     machine.end("edge1", signal.SIGKILL)
-    return "bgpmon peers; the internet's routes change to one next hop: bgpmon plan show"
+    return "bgpmon status; bgpmon plan show: the internet's routes change to one next hop; revive-router ends it"
 
 
 @breakage("edge1 starts again")
 def _revive_router(machine: Machine) -> str:
     machine.restart("edge1")
     return "bgpmon peers; the second next hop returns"
+
+
+@breakage("branch dies: its routes stay stale for 30 s (stale_after), not for the 120 s that it asked for")
+def _kill_branch(machine: Machine) -> str:
+    machine.end("branch", signal.SIGKILL)
+    return "bgpmon status; bgpmon explain 10.20.11.0/24, now and after 30 s; revive-branch ends it"
+
+
+@breakage("branch starts again")
+def _revive_branch(machine: Machine) -> str:
+    machine.restart("branch")
+    return "bgpmon peers; bgpmon explain 10.20.11.0/24"
 
 
 @breakage("storage hangs: its session stays up until the hold time, then graceful restart keeps the paths")
@@ -72,13 +84,13 @@ def _flap_link(_machine: Machine) -> str:
     ip("edge1", "link", "set", "eth0", "down")
     ip("edge1", "link", "set", "eth0", "up")
     connect_router("edge1")
-    return "bgpmon events; the session survives; ip -n bgplab-node route show table 102"
+    return "bgpmon status; the session survives; ip -n bgplab-node route show table 102"
 
 
 @breakage("the node's own end of the cable to storage goes down: the kernel drops the routes and tells nobody")
 def _cut_link(_machine: Machine) -> str:
     ip("node", "link", "set", "eth4", "down")
-    return "bgpmon status: next hops of the storage domain cannot be resolved; heal-link ends it"
+    return "bgpmon explain 10.8.1.0/24: the link of its next hop is down; heal-link ends it"
 
 
 @breakage("the cable to storage comes back")
@@ -123,7 +135,13 @@ def _delete_routes(_machine: Machine) -> str:
 def _foreign_route(_machine: Machine) -> str:
     where = ("table", "103", "metric", "200")
     ip("node", "route", "replace", "10.8.5.0/24", "via", "172.16.3.1", *where, "proto", "static")
-    return "bgpmon explain 10.8.5.0/24: a conflict; it is shown, and left alone"
+    return "bgpmon explain 10.8.5.0/24: a conflict; it is shown, and left alone; foreign-gone ends it"
+
+
+@breakage("that somebody takes his static route away again")
+def _foreign_gone(_machine: Machine) -> str:
+    ip("node", "route", "del", "10.8.5.0/24", "table", "103", "metric", "200", "proto", "static")
+    return "bgpmon explain 10.8.5.0/24; bgpmon plan show: ours may return"
 
 
 @breakage("storage leaks a second set of covering routes: 0.0.0.0/2 to 192.0.0.0/2")
@@ -136,20 +154,26 @@ def _leak_table(_machine: Machine) -> str:
     return _announce("storage", [Announcement(f"10.11.{number}.0/24") for number in range(200)])
 
 
+@breakage("branch leaks 100 networks over its second session: the limit of that peer is 50 paths")
+def _leak_peer(_machine: Machine) -> str:
+    community = f"{topology.BRANCH_ASN}:{list(topology.BRANCH_SESSIONS).index('branch2') + 1}"
+    return _announce("branch", [Announcement(f"10.20.{number}.0/24", (), (community,)) for number in range(100, 200)])
+
+
 @breakage("edge2 announces 2,000 networks more than the internet's limit allows")
 def _flood(_machine: Machine) -> str:
     return _announce("edge2", list(bulk(2000, seed=9)))
 
 
-@breakage("storage withdraws every network: the removal budget holds the routes")
+@breakage("storage withdraws every network: in mode auto the removal budget holds the routes for two minutes")
 def _withdraw_storage(_machine: Machine) -> str:
     _bird("storage", "bulk", "")
-    return "bgpmon status: removals are held back"
+    return "bgpmon status; bgpmon explain 10.8.1.0/24: the removals wait; mend-tables ends it"
 
 
 @breakage("all BIRD routers announce again what they did in the beginning")
-def _mend_tables(_machine: Machine) -> str:
-    for router in ("edge1", "edge2", "storage"):
+def _mend_tables(machine: Machine) -> str:
+    for router in (name for name in topology.BIRDS if machine.program(name).alive):
         for family in bird.FAMILIES:
             (HOME / router / bird.table_file("bulk", family)).write_text(table_lines(router, family))
         _bird(router, "extra", "")
@@ -168,6 +192,24 @@ def _start_bgpmon(machine: Machine) -> str:
     return "bgpmon status: nothing is written until the domains are complete"
 
 
+@breakage("bgpmon goes on in mode auto: nobody is asked, the guards alone hold back")
+def _mode_auto(machine: Machine) -> str:
+    _in_mode(machine, "auto")
+    return "bgpmon status: nothing is pending for long"
+
+
+@breakage("bgpmon goes on in mode approve, as in the beginning")
+def _mode_approve(machine: Machine) -> str:
+    _in_mode(machine, "approve")
+    return "bgpmon status"
+
+
+def _in_mode(machine: Machine, mode: str) -> None:
+    machine.end("bgpmon")
+    machine.restart("bgpmon", "--mode", mode)
+    wait_for(lambda: bgpmon_answers(machine, "mode") == mode, READY_SECONDS, f"bgpmon in mode {mode}")
+
+
 def _signal(machine: Machine, name: str, number: signal.Signals) -> None:
     program = machine.program(name)
     if not program.alive:
@@ -177,7 +219,7 @@ def _signal(machine: Machine, name: str, number: signal.Signals) -> None:
 
 def _announce(router: str, routes: list[Announcement]) -> str:
     _bird(router, "extra", "".join(bird.table(routes)))
-    domain = "storage" if router == "storage" else "internet"
+    domain = router if router in {"storage", "branch"} else "internet"
     return f"bgpmon status; bgpmon explain {routes[0].prefix} --domain {domain}; mend-tables ends it"
 
 

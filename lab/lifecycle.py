@@ -17,6 +17,8 @@ from lab.machine import HOME, PREFIX, LabError, Machine, cable, ip, run, wait_fo
 BINARIES = FilePath(sys.executable).parent
 """Where ``bgpmon`` and the rest of the virtual environment are."""
 
+LOCK = FilePath("/run/bgpmon-lab.lock")
+
 READY_SECONDS = 120.0
 """How long sessions and tables may take."""
 
@@ -27,7 +29,7 @@ TAIL = 1500
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """Only one of up, break and down at a time."""
-    with FilePath("/run/bgpmon-lab.lock").open("w") as lock:
+    with LOCK.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -66,6 +68,7 @@ def down() -> bool:
             machine.remove()
         was_there = HOME.exists()
         shutil.rmtree(HOME, ignore_errors=True)
+        LOCK.unlink(missing_ok=True)
     return was_there
 
 
@@ -91,14 +94,17 @@ def shell(machine: Machine) -> None:
 
 
 def orientation(machine: Machine) -> str:
-    """What is where, and five commands to try."""
+    """What is where, and commands to try."""
     return f"""
-The lab runs: a node and the routers of three domains, in network namespaces {PREFIX}*.
+The lab runs: a node and the routers of its domains, in network namespaces {PREFIX}*.
 
   domain    table  node's link   router
   cluster   101    eth1          {PREFIX}cluster        FRR   AS 65001  pods of other nodes
   internet  102    eth2, eth3    {PREFIX}edge1, edge2   BIRD  AS 65002  IPv4, IPv6, two next hops
   storage   103    eth4          {PREFIX}storage        BIRD  AS 65003  with the most mistakes in it
+  branch    104    eth5          {PREFIX}branch         BIRD  AS 65004  every step of the decision
+  guest     104    eth5          the same router, with domain branch in one table; needs a password
+  trial     105    eth5          the same router; has no import policy yet
 
 gobgpd {machine.facts["gobgpd"]} in {PREFIX}node hears all of them. bgpmon is in mode approve and has written
 nothing yet. Everything about it is in {HOME}: bgpmon/bgpmon.yaml, gobgpd/gobgpd.toml, each program's log.
@@ -107,6 +113,7 @@ nothing yet. Everything about it is in {HOME}: bgpmon/bgpmon.yaml, gobgpd/gobgpd
   bgpmon plan show | less                                what would change, line by line
   bgpmon explain 10.0.0.0/8                              two domains announce it; each gets its own
   bgpmon explain 0.0.0.0/1                               why half a default route is refused
+  bgpmon domains                                         where paths stop on their way, and why
   bgpmon plan freeze, then bgpmon approve DIGEST         let the kernel have it
 """
 
@@ -128,10 +135,19 @@ def bgpmon_status(machine: Machine) -> dict[str, object]:
     return status
 
 
+def bgpmon_answers(machine: Machine, key: str) -> object:
+    """One value of ``bgpmon status``, None while nobody answers; LabError if bgpmon ended."""
+    if not machine.programs["bgpmon"].alive:
+        raise LabError("bgpmon ended")
+    try:
+        return bgpmon_status(machine).get(key)
+    except LabError:
+        return None
+
+
 def table_lines(router: str, table: str) -> str:
     """The BIRD table file of one family (``ipv4``, ``ipv6``) that a router of the lab begins with."""
-    routes = topology.storage_table() if router == "storage" else topology.internet_table(router)
-    return "".join(bird.table(route for route in routes if (":" in route.prefix) == (table == "ipv6")))
+    return "".join(bird.table(route for route in topology.table(router) if (":" in route.prefix) == (table == "ipv6")))
 
 
 def connect_router(far: str) -> None:
@@ -171,7 +187,8 @@ def _make(machine: Machine, version: str) -> None:
     say(f"gobgpd {version}, FRR and BIRD")
     _start_gobgpd(machine, version)
     _start_routers(machine)
-    wait_for(lambda: _established(machine) == len(topology.gobgpd().neighbors), READY_SECONDS, "all BGP sessions")
+    sessions = len(topology.gobgpd().neighbors)
+    wait_for(lambda: _established(machine) == sessions, READY_SECONDS, f"all {sessions} BGP sessions")
     say("bgpmon")
     _start_bgpmon(machine)
 
@@ -194,14 +211,13 @@ def _start_routers(machine: Machine) -> None:
         machine.start("cluster", frr.command(directory), "cluster")
     except NotInstalledError as missing:
         raise LabError(str(missing)) from missing
-    for router in ("edge1", "edge2", "storage"):
+    for router in topology.BIRDS:
         directory = machine.directory(router)
         for family in bird.FAMILIES:
             (directory / bird.table_file("bulk", family)).write_text(table_lines(router, family))
             (directory / bird.table_file("extra", family)).write_text("")
         router_id = topology.link(router).far_addresses[0].split("/")[0]
-        asn = topology.STORAGE_ASN if router == "storage" else topology.INTERNET_ASN
-        text = bird.config(router_id, asn, topology.bird_peers(router), str(directory))
+        text = bird.config(router_id, topology.ASN[router], topology.bird_peers(router), str(directory))
         (directory / "bird.conf").write_text(text)
         files = ("-c", str(directory / "bird.conf"), "-s", str(directory / "bird.ctl"))
         machine.start(router, ["bird", "-f", *files, "-P", str(directory / "bird.pid")], router)
@@ -214,7 +230,7 @@ def _start_bgpmon(machine: Machine) -> None:
     file.write_text(topology.bgpmon())
     run(str(BINARIES / "bgpmon"), "config", "check", str(file))
     machine.start("bgpmon", [str(BINARIES / "bgpmon"), "run", "--config", str(file)])
-    wait_for(lambda: _ready(machine), READY_SECONDS, "bgpmon to be ready", every=0.3)
+    wait_for(lambda: bgpmon_answers(machine, "ready") is True, READY_SECONDS, "bgpmon to be ready", every=0.3)
 
 
 def _established(machine: Machine) -> int:
@@ -228,15 +244,6 @@ def _established(machine: Machine) -> int:
     command = [client, "--target", f"unix://{socket}", "neighbor"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return sum("Establ" in line for line in done.stdout.splitlines())
-
-
-def _ready(machine: Machine) -> bool:
-    if not machine.programs["bgpmon"].alive:
-        raise LabError("bgpmon ended")
-    try:
-        return bgpmon_status(machine).get("ready") is True
-    except LabError:
-        return False
 
 
 def _environment(machine: Machine) -> dict[str, str]:

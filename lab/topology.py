@@ -7,6 +7,7 @@ The node, with gobgpd (AS 65000) and bgpmon, has these cables::
     eth2  edge1    BIRD  AS 65002         the Internet
     eth3  edge2    BIRD  AS 65002         the Internet again
     eth4  storage  BIRD  AS 65003         storage networks
+    eth5  branch   BIRD  AS 65004         seven sessions, for what is left to go wrong
     eth9  pod                             10.244.7.10, whose traffic uses the tables
 """
 
@@ -15,13 +16,31 @@ from dataclasses import dataclass, replace
 
 from lab.bird import BirdPeer
 from lab.frr import FrrPeer
-from lab.gobgpd import GobgpdConfig, Neighbor
+from lab.gobgpd import GobgpdConfig, Neighbor, reject_prefixes
 from lab.machine import HOME, PREFIX
 from lab.routes import Announcement, varied
 
-NODE_ASN, CLUSTER_ASN, INTERNET_ASN, STORAGE_ASN = 65000, 65001, 65002, 65003
+NODE_ASN, CLUSTER_ASN, INTERNET_ASN, STORAGE_ASN, BRANCH_ASN = 65000, 65001, 65002, 65003, 65004
 STORAGE_PASSWORD = "not-a-secret"
 """The storage session is authenticated (RFC 2385), so that a screen can show one that is."""
+GUEST_PASSWORD = "not-a-secret-either"
+
+SPEAKER_REFUSES = "10.20.9.0/24"
+"""What gobgpd's own import policy rejects: bgpmon is told of it, and may not use it."""
+
+BRANCH_SESSIONS = {
+    "branch1": "172.16.4.1",
+    "branch2": "172.16.4.2",
+    "branch3": "172.16.4.3",
+    "trial": "172.16.4.4",
+    "guest1": "172.16.4.5",
+    "guest2": "172.16.4.6",
+    "stray": "172.16.4.7",
+}
+"""The branch router's sessions, each from an address of its own; ``stray`` belongs to no domain."""
+
+BRANCH_NEAR = {name: address.replace("172.16.4.", "172.16.4.1") for name, address in BRANCH_SESSIONS.items()}
+"""The node's end of each: BIRD has one session to a neighbour's address."""
 
 OWN_PODS = 7
 """The node's own pods are 10.244.7.0/24; the other nodes have the other third octets."""
@@ -71,11 +90,23 @@ LINKS = (
         ("192.0.2.1/32",),
     ),
     Link("storage", "eth4", ("172.16.3.10/24",), ("172.16.3.1/24",), ("10.8.1.1/32",)),
+    Link(
+        "branch",
+        "eth5",
+        ("172.16.4.10/24", *(f"{address}/24" for address in BRANCH_NEAR.values()), "fd00:4::10/64"),
+        (*(f"{address}/24" for address in BRANCH_SESSIONS.values()), "fd00:4::1/64"),
+        ("10.20.1.1/32",),
+    ),
     Link("pod", "eth9", ("172.16.7.1/24",), ("172.16.7.10/24",), ("10.244.7.10/32",)),
 )
 """Every far namespace, in the order in which it is made."""
 
-ROUTERS = ("cluster", "edge1", "edge2", "storage")
+ROUTERS = ("cluster", "edge1", "edge2", "storage", "branch")
+BIRDS = ROUTERS[1:]
+"""The routers that run BIRD."""
+
+ASN = {"edge1": INTERNET_ASN, "edge2": INTERNET_ASN, "storage": STORAGE_ASN, "branch": BRANCH_ASN}
+"""Their AS numbers."""
 
 
 def link(far: str) -> Link:
@@ -91,13 +122,23 @@ def gobgpd() -> GobgpdConfig:
         listen_only=True,
         neighbors=(
             Neighbor(address="172.16.1.1", asn=CLUSTER_ASN),
-            Neighbor(address="198.51.100.9", asn=INTERNET_ASN),
+            Neighbor(address="198.51.100.9", asn=INTERNET_ASN, graceful_restart=120),
             Neighbor(address="203.0.113.9", asn=INTERNET_ASN),
             Neighbor(address="fd00:2::9", asn=INTERNET_ASN, families=("ipv6",)),
             Neighbor(address="fd00:3::9", asn=INTERNET_ASN, families=("ipv6",)),
             Neighbor(address="172.16.3.1", asn=STORAGE_ASN, password=STORAGE_PASSWORD, graceful_restart=60),
+            *(_branch_neighbor(name, address) for name, address in BRANCH_SESSIONS.items()),
         ),
+        policies=reject_prefixes("unwanted", SPEAKER_REFUSES),
+        import_policies=("unwanted",),
     )
+
+
+def _branch_neighbor(name: str, address: str) -> Neighbor:
+    one = Neighbor(address=address, asn=BRANCH_ASN)
+    if name == "branch1":
+        return replace(one, families=("ipv4", "ipv6"), graceful_restart=120)
+    return replace(one, password=GUEST_PASSWORD) if name == "guest1" else one
 
 
 def cluster_peers() -> tuple[FrrPeer, ...]:
@@ -111,8 +152,63 @@ def bird_peers(router: str) -> tuple[BirdPeer, ...]:
     first = BirdPeer(name="node", address=near.near, asn=NODE_ASN)
     if router == "storage":
         return (replace(first, password=STORAGE_PASSWORD, graceful_restart=60),)
+    if router == "branch":
+        return tuple(_branch_peer(name, address) for name, address in BRANCH_SESSIONS.items())
+    if router == "edge1":
+        first = replace(first, graceful_restart=120)
     six = near.near_addresses[1].split("/")[0]
     return (first, BirdPeer(name="node6", address=six, asn=NODE_ASN, families=("ipv6",)))
+
+
+def _branch_peer(name: str, address: str) -> BirdPeer:
+    """One of the branch router's sessions: it tells what carries its number as a community."""
+    number = list(BRANCH_SESSIONS).index(name) + 1
+    peer = BirdPeer(
+        name=name,
+        address=BRANCH_NEAR[name],
+        asn=NODE_ASN,
+        local_address=address,
+        export=f"({BRANCH_ASN}, {number}) ~ bgp_community",
+        change=_BRANCH_CHANGES.get(name, ""),
+    )
+    if name == "branch1":
+        return replace(peer, families=("ipv4", "ipv6"), next_hops=(("ipv6", "fd00:4::1"),), graceful_restart=120)
+    return replace(peer, password=GUEST_PASSWORD) if name == "guest1" else peer
+
+
+_BRANCH_CHANGES = {
+    "branch2": (
+        f"if net = 10.20.2.0/24 then bgp_path.prepend({BRANCH_ASN}); "
+        "if net = 10.20.3.0/24 then bgp_med = 20; "
+        "if net = 10.20.4.0/24 then bgp_origin = ORIGIN_INCOMPLETE; "
+        "if net = 10.20.5.0/24 then bgp_next_hop = 172.16.4.1;"
+    ),
+}
+"""What makes one session's path worse than that of another, or equal to it."""
+
+
+def branch_table() -> Iterator[Announcement]:
+    """What no other router shows: each step of the decision, and the rarer reasons."""
+
+    def to(*sessions: str) -> tuple[str, ...]:
+        return tuple(f"{BRANCH_ASN}:{list(BRANCH_SESSIONS).index(name) + 1}" for name in sessions)
+
+    both = to("branch1", "branch2")
+    yield Announcement("10.20.1.0/24", (), to("branch1", "guest1"))  # the guests want it in the same table
+    yield Announcement("10.20.2.0/24", (), both)  # a longer AS path
+    yield Announcement("10.20.3.0/24", (), both, med=10)  # a higher MED
+    yield Announcement("10.20.4.0/24", (), both)  # an incomplete origin
+    yield Announcement("10.20.5.0/24", (), both)  # the same next hop twice
+    yield Announcement("10.20.6.0/24", (), to("branch1", "branch2", "branch3"))  # three equal paths, two used
+    yield Announcement("10.20.7.0/24", (), to("branch1"))  # its rule has a source address that the node lacks
+    yield Announcement("10.20.8.0/24", (), to("branch1"), next_hop="172.16.4.255")  # a broadcast address
+    yield Announcement(SPEAKER_REFUSES, (), to("branch1"))  # gobgpd's import policy rejects it
+    yield Announcement("10.20.10.0/24", (NODE_ASN,), to("branch1"))  # an AS loop
+    yield Announcement("10.20.11.0/24", (), to("branch1"))  # graceful restart keeps it for a while
+    yield Announcement("2001:db8:4::/48", (), to("branch1"))  # the domain is for IPv4
+    yield Announcement("10.30.1.0/24", (), to("trial"))  # the domain has no import rule
+    yield Announcement("10.20.20.0/24", (), to("guest2"))  # no password, and the domain requires one
+    yield Announcement("10.20.21.0/24", (), to("stray"))  # its peer is in no domain
 
 
 def cluster_table() -> Iterator[Announcement]:
@@ -133,6 +229,8 @@ def internet_table(router: str) -> Iterator[Announcement]:
     yield Announcement("0.0.0.0/0", (64496,))
     yield Announcement("192.0.2.0/24", (64496, 64500))
     yield Announcement("::/0", (64496,))
+    if far:
+        yield Announcement("2001:db8:fe80::/48", (64496,), next_hop="fe80::9")  # link-local, and nobody knows where
     for family, count in (("ipv4", 5000), ("ipv6", 1000)):
         for number, route in enumerate(varied(count, family)):
             if number % 50 == 0 and far:
@@ -156,8 +254,15 @@ def storage_table() -> Iterator[Announcement]:
     yield Announcement("192.168.100.0/24")  # no rule speaks of it
 
 
+def table(router: str) -> Iterator[Announcement]:
+    """What a BIRD router announces in the beginning."""
+    if router == "branch":
+        return branch_table()
+    return storage_table() if router == "storage" else internet_table(router)
+
+
 def bgpmon() -> str:
-    """The node's bgpmon.yaml: three domains, a table each, in approve mode."""
+    """The node's bgpmon.yaml, in approve mode: three domains, and three small ones for what is left to go wrong."""
     return f"""\
 node: lab
 mode: approve
@@ -201,6 +306,7 @@ domains:
       - accept: {{prefix: "::/0", le: 48}}
     rules:
       - {{from: 10.244.7.0/24, priority: 1300}}
+      - {{from: "fd00:7::/64", priority: 1300}}
     limit: {{ipv4: {{routes: 6000, warn_percent: 90, action: freeze}}, ipv6: {{routes: 2000}}}}
 
   storage:
@@ -220,4 +326,39 @@ domains:
     limit: {{ipv4: {{routes: 100, warn_percent: 80, action: freeze}}}}
     removal_budget: {{percent: 20, routes: 20, hold: 2m}}
     stale_after: 5m
+
+  branch:
+    source: fabric
+    peers: [172.16.4.1, 172.16.4.2, 172.16.4.3]
+    interfaces: [eth5]
+    table: 104
+    families: [ipv4]
+    multipath: 2
+    import:
+      - accept: {{prefix: 10.20.7.0/24}}
+        preferred_source: 10.20.7.7
+      - accept: {{prefix: 10.20.0.0/16, ge: 24, le: 24}}
+    rules:
+      - {{from: 10.244.7.0/24, to: 10.20.0.0/16, priority: 1250}}
+    peer_limit: {{ipv4: {{paths: 50, warn_percent: 80, action: freeze}}}}
+    stale_after: 30s
+
+  guest:
+    source: fabric
+    peers: [172.16.4.5, 172.16.4.6]
+    interfaces: [eth5]
+    table: 104
+    families: [ipv4]
+    require_auth: true
+    import:
+      - accept: {{prefix: 10.20.0.0/16, ge: 24, le: 24}}
+
+  trial:
+    source: fabric
+    peers: [172.16.4.4]
+    interfaces: [eth5]
+    table: 105
+    families: [ipv4]
+    rules:
+      - {{from: 10.244.7.0/24, to: 10.30.0.0/16, priority: 1260}}
 """

@@ -11,27 +11,40 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path as FilePath
+from typing import TextIO
 
 from monitor.api.server import serve
 from monitor.config import Config, ConfigError, Overrides, SourceConfig, load
-from monitor.engine import Engine, EngineControl, EngineFeed
+from monitor.engine import Engine, EngineControl, EngineFeed, refuse_occupied
+from monitor.engine.surroundings import Surroundings
 from monitor.errors import MonitorError, Refused
 from monitor.gobgp.client import Tls
 from monitor.gobgp.source import GobgpSource
+from monitor.ports import Control, Feed
 from programmer.errors import ProgrammerError
+from programmer.fib import Fib
 from programmer.journal import Journal
-from programmer.netlink import LinuxFib
 from programmer.plan import Gate
 from programmer.reconciler import Reconciler
-from programmer.route import Address, Family
+from programmer.route import Address
 
 log = logging.getLogger("bgpmon")
 
+Faces = Callable[[Feed, Control], tuple[Feed, Control]]
+"""What the sockets serve, made from what the engine answers."""
+
+Beside = Callable[[Engine], Awaitable[None]]
+"""What runs along with the daemon."""
+
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, logger, message."""
+    """One JSON object a line: time, level, logger, message, and what every line is to say (*always*)."""
+
+    def __init__(self, **always: object) -> None:
+        super().__init__()
+        self._always = always
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
@@ -41,42 +54,38 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **self._always,
         }
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return json.dumps(line)
 
 
+def start_log(stream: TextIO, formatter: logging.Formatter) -> None:
+    """Send what every part logs to *stream*."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
 def run(config_path: str, overrides: Overrides) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code.  Routes stay in place at the end.
 
-    Raises ConfigError for a bad file, Refused for one that asks for what this version does not do.
+    Raises ConfigError for a bad file.
     """
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    config = supported(load(config_path, overrides))
+    start_log(sys.stderr, JsonLines())
+    config = load(config_path, overrides)
     for warning in config.warnings:
         log.warning("%s", warning)
     # A million long-lived objects make every full collection long; few are made after the first read.
-    gc.set_threshold(100_000, 50, 1000)
+    gc.set_threshold(20_000, 20, 1000)
     try:
         with locked(config):
-            asyncio.run(_run(config, config_path, overrides))
+            asyncio.run(_run(config, lambda: load(config_path, overrides)))
     except (MonitorError, ProgrammerError) as error:
         log.error("%s", error)  # noqa: TRY400 - the sentence says it; a trace would hide it
         return 1
     return 0
-
-
-def supported(config: Config) -> Config:
-    """Return *config*, or raise Refused where it relies on something that would silently have no effect."""
-    for domain in config.domains:
-        if any(domain.peer_limit.of(family) for family in Family):
-            raise Refused(f"domain {domain.name}: peer_limit is not enforced by this version; remove it, or use limit")
-        if any(rule.condition.rpki for rule in domain.imports):
-            raise Refused(f"domain {domain.name}: gobgpd's stream carries no RPKI state; remove the rpki condition")
-    return config
 
 
 @contextlib.contextmanager
@@ -122,21 +131,42 @@ def source_of(config: Config, source: SourceConfig) -> GobgpSource:
     )
 
 
-async def _run(config: Config, config_path: str, overrides: Overrides) -> None:
-    fib = await LinuxFib.open(config.netns)
+async def _run(config: Config, reread: Callable[[], Config]) -> None:
+    # What runs on another kernel, as the demo does, needs no netlink.
+    from programmer.netlink import LinuxFib  # noqa: PLC0415
+
+    await operate(config, await LinuxFib.open(config.netns), reread)
+
+
+async def operate(
+    config: Config,
+    fib: Fib,
+    reread: Callable[[], Config],
+    *,
+    faces: Faces = lambda feed, control: (feed, control),
+    beside: Beside | None = None,
+    around: Surroundings | None = None,
+) -> None:
+    """Run the daemon of *config* on the kernel *fib* until SIGTERM or SIGINT; closes *fib* and leaves its routes.
+
+    *reread* returns the configuration as it is now, for a reload.  What *faces* returns is served in place of the
+    engine's own answers.  *beside* runs along with the daemon, and ends it by returning.  *around* is the machine that
+    ``doctor`` looks at, by default this one.
+    """
     journal = Journal(f"{config.state_dir}/journal.db")
     sources = [(source_of(config, source), source.gobgp) for source in config.sources]
     log.info(
         "node %s, mode %s, kernel: %s, tables %s", config.node, config.mode, fib.description, sorted(config.tables)
     )
     try:
+        await refuse_occupied(config, fib, journal)
         reconciler = Reconciler(fib, journal, config.protocol, Gate(config.mode.value), config.reconcile)
         engine = Engine(config, sources, reconciler, journal, endpoints(config))
         reconciler.links_changed = engine.links_changed
-        feed = EngineFeed(engine, fib.description)
-        control = EngineControl(engine, feed, lambda: supported(load(config_path, overrides)))
-        async with serve(config.run_dir, config.api.group, feed, control):
-            await _until_told(engine, control)
+        feed = EngineFeed(engine, fib.description, around or Surroundings())
+        control = EngineControl(engine, feed, reread)
+        async with serve(config.run_dir, config.api.group, *faces(feed, control)):
+            await _until_told(engine, control, beside)
     finally:
         for source, _ in sources:
             await source.close()
@@ -145,7 +175,7 @@ async def _run(config: Config, config_path: str, overrides: Overrides) -> None:
         log.info("stopped; routes stay in place")
 
 
-async def _until_told(engine: Engine, control: EngineControl) -> None:
+async def _until_told(engine: Engine, control: EngineControl, beside: Beside | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -159,9 +189,16 @@ async def _until_told(engine: Engine, control: EngineControl) -> None:
             tasks.create_task(_reload_on(hang_up, control), name="reload"),
             tasks.create_task(_say_when_ready(engine), name="ready"),
         ]
+        if beside is not None:
+            work.append(tasks.create_task(_then_stop(beside(engine), stop), name="beside"))
         await stop.wait()
         for task in work:
             task.cancel()
+
+
+async def _then_stop(work: Awaitable[None], stop: asyncio.Event) -> None:
+    await work
+    stop.set()
 
 
 async def _reload_on(hang_up: asyncio.Event, control: EngineControl) -> None:
@@ -176,11 +213,12 @@ async def _reload_on(hang_up: asyncio.Event, control: EngineControl) -> None:
 
 
 async def _say_when_ready(engine: Engine) -> None:
-    async for ready in _changes(engine):
+    async for ready in readiness(engine):
         log.info("ready" if ready else "not ready: a domain is not completely known; nothing is removed")
 
 
-async def _changes(engine: Engine) -> AsyncIterator[bool]:
+async def readiness(engine: Engine) -> AsyncIterator[bool]:
+    """Yield whether everything is known, now and whenever that changes, for ever."""
     last: bool | None = None
     while True:
         if engine.ready != last:

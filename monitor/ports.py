@@ -1,10 +1,12 @@
 """What the parts of the monitor may ask of each other."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from monitor.rib.path import PeerId
 from monitor.rib.update import Update
+from monitor.rib.validation import RoaState, States
+from programmer.route import Family, PrefixKey
 
 
 class Source(Protocol):
@@ -29,6 +31,7 @@ class Source(Protocol):
         """Release the connection."""
 
 
+@runtime_checkable
 class SessionControl(Protocol):
     """Sources that can shut and open a session (gRPC can, BMP cannot)."""
 
@@ -37,6 +40,20 @@ class SessionControl(Protocol):
 
     async def enable_peer(self, peer: PeerId) -> None:
         """Allow the session again."""
+
+
+@runtime_checkable
+class OriginValidation(Protocol):
+    """Sources that say which paths RPKI makes valid (gRPC does, BMP does not).
+
+    Both calls raise SourceError when there is no answer, or when the speaker was not the same all the while.
+    """
+
+    async def roa_state(self) -> RoaState:
+        """Return what the speaker's RPKI caches have told it; costs it a walk over its ROAs."""
+
+    async def validate(self, family: Family, keys: Sequence[PrefixKey], state: RoaState) -> dict[PrefixKey, States]:
+        """Return what it says of the paths for *keys*, under the ROAs of *state*; a prefix without an answer is left out."""
 
 
 Document = dict[str, object]

@@ -111,6 +111,18 @@ class Links:
     """Connected prefixes (kernel-made on-link routes of the main table) and their link's index."""
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the namespace is set to, as far as it decides over traffic on our routes.
+
+    ``is_host`` is true for the host's own namespace.  ``reverse_path`` tells per interface how the source of an IPv4 packet
+    is checked (rp_filter: 0 not at all, 1 strictly, 2 loosely); an interface that is not there is left out.
+    """
+
+    is_host: bool
+    reverse_path: dict[str, int]
+
+
 class RouteEvent(NamedTuple):
     """The kernel changed a route in one of the watched tables.
 
@@ -195,6 +207,9 @@ class Fib(Protocol):
 
     async def links(self) -> Links:
         """Return links, addresses and connected prefixes."""
+
+    async def settings(self, interfaces: Sequence[str]) -> Settings:
+        """Return what the namespace is set to, for these interfaces."""
 
     async def lookup(self, address: Address, *, source: Address | None = None, mark: int = 0) -> Lookup:
         """Ask the kernel where a packet to *address* would go, rules included."""

@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS event (
 CREATE TABLE IF NOT EXISTS plan (
   digest TEXT PRIMARY KEY, number INTEGER NOT NULL, state TEXT NOT NULL, created_at REAL NOT NULL,
   expires_at REAL NOT NULL, actor TEXT NOT NULL, detail TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS owned (routing_table INTEGER NOT NULL, metric INTEGER NOT NULL,
   PRIMARY KEY (routing_table, metric));
 """
@@ -69,12 +70,31 @@ class Journal:
         """Record something that is not a write: a decision, drift, a reload."""
         self._execute("INSERT INTO event (at, kind, actor, detail) VALUES (?,?,?,?)", (at, kind, actor, detail))
 
+    def remember(self, name: str, value: str | None) -> None:
+        """Keep a fact over restarts, in place of what *name* stood for before; None forgets it."""
+        if value is None:
+            self._execute("DELETE FROM fact WHERE name=?", (name,))
+        else:
+            self._execute("INSERT OR REPLACE INTO fact VALUES (?,?)", (name, value))
+
+    def recall(self, start: str) -> dict[str, str]:
+        """Return the facts whose name begins with *start*."""
+        rows = self._execute("SELECT name, value FROM fact WHERE substr(name, 1, ?)=?", (len(start), start))
+        return dict(rows.fetchall())
+
     def own(self, table: TableId, metrics: Sequence[int]) -> frozenset[int]:
         """Remember that we write *metrics* into *table*; returns every metric that we ever wrote there."""
         for metric in metrics:
             self._execute("INSERT OR IGNORE INTO owned VALUES (?,?)", (table, metric))
         rows = self._execute("SELECT metric FROM owned WHERE routing_table=?", (table,))
         return frozenset(row[0] for row in rows)
+
+    def owned(self) -> dict[TableId, frozenset[int]]:
+        """Return every table that we ever wrote to, with the metrics that we used there."""
+        found: dict[TableId, set[int]] = {}
+        for table, metric in self._execute("SELECT routing_table, metric FROM owned"):
+            found.setdefault(TableId(table), set()).add(metric)
+        return {table: frozenset(metrics) for table, metrics in found.items()}
 
     def put_plan(self, digest: str, number: int, state: str, times: tuple[float, float], actor: str, body: str) -> None:
         """Store a frozen plan; ``times`` are its creation and its expiry."""

@@ -26,6 +26,7 @@ from programmer.fib import (
     Ownership,
     RouteEvent,
     RuleEvent,
+    Settings,
     TableImage,
     Verb,
     Write,
@@ -88,6 +89,7 @@ class MemoryFib:
         self._denied = False
         self._failures: list[WriteResult] = []
         self._interruptions = 0
+        self.reverse_path: dict[str, int] = {}
         self.add_link("lo", "127.0.0.1/8", "::1/128", loopback=True)
 
     @property
@@ -142,6 +144,13 @@ class MemoryFib:
     async def links(self) -> Links:
         """Return links, addresses and connected prefixes."""
         return Links(dict(self._links), tuple(self._addresses), tuple(sorted(self._connected(), key=_order)))
+
+    async def settings(self, interfaces: Sequence[str]) -> Settings:
+        """Return what ``reverse_path`` says of those interfaces that are there."""
+        there = {link.name for link in self._links.values()}
+        return Settings(
+            is_host=False, reverse_path={name: self.reverse_path.get(name, 0) for name in interfaces if name in there}
+        )
 
     async def lookup(self, address: Address, *, source: Address | None = None, mark: int = 0) -> Lookup:
         """Walk the rules by priority, and in each table take the longest match of the lowest metric."""

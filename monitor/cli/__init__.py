@@ -1,10 +1,12 @@
 """The command line: one entry point, ``bgpmon``.
 
-command  the commands and their options
-offline  the commands that need no daemon: run, config, version
-session  what holds for every command: output, run_dir, errors to exit codes
-screen   documents as text
-table    aligned columns, times and numbers as people read them, text without control characters
+command     the commands and their options
+offline     the commands that need no daemon: run, config, version
+simulation  the command demo
+session     what holds for every command: output, run_dir, errors to exit codes
+screen      documents as text: the state of the node
+detail      documents as text: one prefix, plans, what a change came to
+table       aligned columns, times and numbers as people read them, text without control characters
 """
 
 from collections.abc import Sequence

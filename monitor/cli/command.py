@@ -4,9 +4,10 @@ import sys
 
 import click
 
-from monitor.cli import screen
+from monitor.cli import detail, screen
 from monitor.cli.offline import config, run, version
 from monitor.cli.session import ExitCode, Settings, client_options, daemon, say, settings, show
+from monitor.cli.simulation import demo
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,7 +28,7 @@ def bgpmon(context: click.Context) -> int:
 def show_status() -> int:
     """Print the status."""
     with daemon() as client:
-        show(client.status(), screen.status)
+        show(client.status(), screen.status, label_first=True)
     return ExitCode.DONE
 
 
@@ -83,7 +84,7 @@ def routes(filters: tuple[str, ...], domain: str, limit: int | None) -> int:
 def explain(prefix: str, domain: str) -> int:
     """Why PREFIX has its route, or has none."""
     with daemon() as client:
-        show(client.explain(prefix, domain), screen.explain)
+        show(client.explain(prefix, domain), detail.explain)
     return ExitCode.DONE
 
 
@@ -111,7 +112,7 @@ def plan_show(digest: str, *, tell: bool) -> int:
     """The live plan, or the frozen one of DIGEST."""
     with daemon() as client:
         document = client.plan(digest)
-    show(document, screen.plan)
+    show(document, detail.plan)
     return ExitCode.DIFFERENT if tell and (document.get("operations") or document.get("total")) else ExitCode.DONE
 
 
@@ -120,7 +121,7 @@ def plan_show(digest: str, *, tell: bool) -> int:
 def plan_freeze() -> int:
     """Make an immutable copy of the live plan, with a digest to approve."""
     with daemon() as client:
-        show(client.freeze(), screen.outcome)
+        show(client.freeze(), detail.frozen)
     return ExitCode.DONE
 
 
@@ -134,7 +135,7 @@ def approve(digest: str) -> int:
     """
     with daemon() as client:
         document = client.approve(digest)
-    show(document, screen.outcome)
+    show(document, detail.applied)
     if document.get("state") in {"stale", "expired"}:
         return ExitCode.STALE
     return ExitCode.FAILED if document.get("failed") else ExitCode.DONE
@@ -147,7 +148,7 @@ def approve(digest: str) -> int:
 def reject(digest: str, reason: str) -> int:
     """Refuse the frozen plan of DIGEST."""
     with daemon() as client:
-        show(client.reject(digest, reason), screen.outcome)
+        show(client.reject(digest, reason), detail.rejected)
     return ExitCode.DONE
 
 
@@ -179,7 +180,7 @@ def reload() -> int:
     """Have the daemon read its configuration again; a bad one changes nothing."""
     with daemon() as client:
         document = client.reload()
-    show(document, screen.outcome)
+    show(document, detail.reloaded)
     return ExitCode.DONE
 
 
@@ -198,9 +199,9 @@ def withdraw_all(*, yes: bool) -> int:
         click.confirm(question, abort=True, err=True)
     with daemon() as client:
         document = client.withdraw_all()
-    show(document, screen.outcome)
+    show(document, detail.withdrawn)
     return ExitCode.FAILED if document.get("failed") else ExitCode.DONE
 
 
-for command in (run, config, version):
+for command in (run, demo, config, version):
     bgpmon.add_command(command)

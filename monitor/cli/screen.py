@@ -1,14 +1,30 @@
-"""Documents of the API as text for a terminal; what a document leaves out reads ``-``."""
+"""Documents of the API as text for a terminal: the state of the node; what a document leaves out reads ``-``.
 
+The screens of one prefix and of plans are in ``monitor.cli.detail``.
+"""
+
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
-from monitor.cli.table import NOTHING, clean, duration, moment, table, wrapped
+from monitor.cli.table import NOTHING, Page, clean, duration, moment, number
+from monitor.rib.reason import REASONS, Stage
 
 Document = dict[str, Any]
 
+MOST_NAMES = 4
+"""Peers that one line names."""
+
 _SYMBOLS = {"add": "+", "change": "~", "remove": "-"}
-_TROUBLES = ("held", "failed", "foreign", "drift")
+_TROUBLES = {
+    "held": "held",
+    "failed": "failed",
+    "conflicts": "in conflict",
+    "foreign": "foreign",
+    "drift": "drifted",
+}
+"""Counts of routes that need a look, and how they are called."""
 
 
 def objects(value: object) -> list[Document]:
@@ -16,106 +32,198 @@ def objects(value: object) -> list[Document]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _object(value: object) -> Document:
+def mapping(value: object) -> Document:
+    """Return an object; an empty one when it is none."""
     return value if isinstance(value, dict) else {}
 
 
-def _texts(value: object) -> list[str]:
+def texts(value: object) -> list[str]:
+    """Return the items of a list as clean text; nothing when it is none."""
     return [clean(item) for item in value] if isinstance(value, list) else []
 
 
-def _families(item: Document) -> list[tuple[str, Document]]:
-    return [(family, _object(counts)) for family, counts in _object(item.get("families")).items()]
-
-
-def _changes(summary: object) -> str:
+def changes(summary: object) -> str:
     """Return ``+14 ~2 -1``; ``none`` when there is nothing to do."""
-    counts = _object(summary)
+    counts = mapping(summary)
     if not counts:
         return NOTHING
-    parts = [f"{symbol}{clean(counts[key])}" for key, symbol in _SYMBOLS.items() if counts.get(key)]
+    parts = [f"{symbol}{number(counts[key])}" for key, symbol in _SYMBOLS.items() if counts.get(key)]
     return " ".join(parts) or "none"
 
 
-def _named(document: Document) -> str:
-    """Return how people call a plan: ``#412 7f3a-91c2-e0b4 frozen``."""
+def plan_name(document: Document) -> str:
+    """Return how people call a plan: ``#412 7f3a-91c2-e0b4``."""
     name = document.get("short") or document.get("digest")
     parts = [f"#{clean(document['number'])}" if document.get("number") is not None else "", clean(name) if name else ""]
-    return " ".join([*filter(None, parts), clean(document.get("state"))])
+    return " ".join(filter(None, parts))
 
 
-def status(document: Document) -> Iterator[str]:
+def _families(item: Document) -> list[tuple[str, Document]]:
+    return [(family, mapping(counts)) for family, counts in mapping(item.get("families")).items()]
+
+
+def status(document: Document, page: Page) -> Iterator[str]:
     """The node on one screen."""
     ready = "ready" if document.get("ready") is True else "not ready"
     program = f"bgpmon {clean(document['version'])}" if document.get("version") else ""
     since = f"since {moment(document['since'])}" if document.get("since") else ""
     yield "  ".join(filter(None, (clean(document.get("node")), clean(document.get("mode")), ready, program, since)))
-    peers = _object(document.get("peers"))
+    peers = mapping(document.get("peers"))
     yield f"peers    {clean(peers.get('up'))} of {clean(peers.get('total'))} up, {clean(peers.get('down'))} down"
-    plan = _object(document.get("plan"))
-    yield from wrapped(f"{_named(plan)}: {_changes(plan.get('summary'))}", "plan     ", "         ")
+    plan = mapping(document.get("plan"))
+    name = " ".join(filter(None, (plan_name(plan), clean(plan.get("state")))))
+    yield from page.wrapped(f"{name}: {changes(plan.get('summary'))}", "plan     ", "         ")
     for source in objects(document.get("sources")):
-        words = " ".join(clean(source[key]) for key in ("name", "state", "target", "detail") if source.get(key))
-        yield from wrapped(words, "source   ", "         ")
+        words = f"{clean(source.get('name'))} {clean(source.get('state'))}: {clean(source.get('detail'))}"
+        target = source.get("target")
+        roomy = page.columns > 120 or source.get("state") != "connected"
+        if target and roomy and clean(target) not in words:
+            words = f"{words} ({clean(target)})"
+        yield from page.wrapped(words, "source   ", "         ")
     yield ""
-    yield from _domain_table(objects(document.get("domains")))
-    for warning in _texts(document.get("warnings")):
-        yield from wrapped(warning, "warning: ", "         ")
+    yield from _domain_table(objects(document.get("domains")), page)
+    for warning in texts(document.get("warnings")):
+        yield from page.wrapped(warning, "! ", "  ")
 
 
-def _domain_table(items: list[Document]) -> Iterator[str]:
-    heads = ("DOMAIN", "TABLE", "STATE", "FAMILY", "RECEIVED", "DESIRED", "INSTALLED", "PENDING")
+def _domain_table(items: list[Document], page: Page) -> Iterator[str]:
+    """One line for each domain and family; below, what each waits for and what troubles it."""
+    counted = ("RECEIVED", "ACCEPTED", "BEST", "DESIRED", "INSTALLED")
+    heads = ("DOMAIN", "TABLE", "STATE", "FAMILY", *counted, "PENDING")
     rows: list[list[object]] = []
-    troubles: list[str] = []
+    notes: list[str] = []
     for item in items:
         name, state = item.get("name"), item.get("state")
-        families = _families(item) or [("", {})]
-        for family, counts in families:
-            numbers = [counts.get(key) for key in ("received", "desired", "installed")]
-            rows.append([name, item.get("table"), state, family, *numbers, _changes(counts.get("pending"))])
-            found = [f"{clean(counts[key])} {key}" for key in _TROUBLES if counts.get(key)]
+        for family, counts in _families(item) or [("", {})]:
+            numbers = [number(counts.get(head.lower())) for head in counted]
+            rows.append([name, item.get("table"), state, family, *numbers, changes(counts.get("pending"))])
+            found = [f"{number(counts[key])} {word}" for key, word in _TROUBLES.items() if counts.get(key)]
             if found:
-                troubles += wrapped(f"{clean(name)} {clean(family)}: {', '.join(found)}", "! ", "  ")
+                notes += page.wrapped(f"{clean(name)} {clean(family)}: {', '.join(found)}", "! ", "  ")
+        for wait in texts(item.get("waits")):
+            notes += page.wrapped(f"{clean(name)}: {wait}", "~ ", "  ")
     if not rows:
         yield "no domains"
         return
-    yield from table(heads, rows, "TABLE RECEIVED DESIRED INSTALLED", "DOMAIN")
-    yield from troubles
-
-
-def peers(document: Document) -> Iterator[str]:
-    """One line for each peer and family; why a session is down stands below."""
-    heads = ("ADDRESS", "ASN", "DOMAIN", "STATE", "SINCE", "FAMILY", "RECEIVED", "ACCEPTED", "BEST", "ADVERTISED")
-    rows: list[list[object]] = []
-    notes: list[str] = []
-    for item in objects(document.get("items")):
-        first = [item.get("address"), item.get("asn"), item.get("domain"), item.get("state"), moment(item.get("since"))]
-        for family, counts in _families(item) or [("", {})]:
-            rows.append([*first, family, *(counts.get(head.lower()) for head in heads[6:])])
-        if reason := item.get("last_down_reason"):
-            notes += wrapped(f"{clean(item.get('address'))}: last down: {clean(reason)}", "! ", "  ")
-        if item.get("authenticated") is False:
-            notes += wrapped(f"{clean(item.get('address'))}: the session is not authenticated", "! ", "  ")
-    yield from table(heads, rows, "ASN RECEIVED ACCEPTED BEST ADVERTISED") if rows else ["no peers"]
+    yield from page.table(heads, rows, f"TABLE {' '.join(counted)}", "ACCEPTED BEST", "DOMAIN")
     yield from notes
 
 
-def domains(document: Document) -> Iterator[str]:
-    """The table of all domains, and the detail of each."""
+def peers(document: Document, page: Page) -> Iterator[str]:
+    """One line for each peer and family; why a session is down stands below."""
+    counted = ("RECEIVED", "ACCEPTED", "BEST", "ADVERTISED")
+    heads = ("ADDRESS", "ASN", "DOMAIN", "STATE", "FOR", "FAMILY", *counted)
+    rows: list[list[object]] = []
+    notes: list[str] = []
+    open_sessions: list[str] = []
     items = objects(document.get("items"))
-    yield from _domain_table(items)
+    for item in items:
+        address = clean(item.get("address"))
+        state = clean(item.get("state"))
+        if item.get("restarting") is True:
+            state = f"{state}, stale"
+        first = [address, item.get("asn"), item.get("domain"), state, _age(item.get("since"))]
+        for family, counts in _families(item) or [("", {})]:
+            rows.append([*first, family, *(number(counts.get(head.lower())) for head in counted)])
+            limit = mapping(counts.get("peer_limit"))
+            if limit.get("state") not in (None, "ok"):
+                said = f"{family} paths {number(limit.get('paths'))}, limit {number(limit.get('limit'))}: {clean(limit['state'])}"
+                notes += page.wrapped(f"{address}: {said}", "! ", "  ")
+        if reason := item.get("last_down_reason"):
+            notes += page.wrapped(f"{address}: last down: {clean(reason)}", "! ", "  ")
+        if item.get("expired") is True:
+            notes += page.wrapped(f"{address}: away for longer than stale_after; its paths are not used", "! ", "  ")
+        if item.get("authenticated") is False:
+            open_sessions.append(address)
+    if open_sessions:
+        more = f" and {len(open_sessions) - MOST_NAMES} more" if len(open_sessions) > MOST_NAMES else ""
+        notes += page.wrapped(f"not authenticated: {', '.join(open_sessions[:MOST_NAMES])}{more}", "! ", "  ")
+    if rows:
+        yield from page.table(heads, rows, f"ASN FOR {' '.join(counted)}", "ADVERTISED ASN FOR ACCEPTED", "DOMAIN")
+    else:
+        yield "no peers"
+    yield from notes
+
+
+def _age(value: object) -> str:
+    """Return how long ago a moment (RFC 3339) was."""
+    try:
+        since = datetime.fromisoformat(str(value))
+    except ValueError:
+        return NOTHING
+    return duration(time.time() - since.timestamp()) if since.tzinfo else NOTHING
+
+
+def domains(document: Document, page: Page) -> Iterator[str]:
+    """The table of all domains, and the detail of each: where its paths stop, and why."""
+    items = objects(document.get("items"))
+    yield from _domain_table(items, page)
     for item in items:
         yield ""
         yield f"{clean(item.get('name'))}  table {clean(item.get('table'))}  metric {clean(item.get('metric'))}"
-        yield from wrapped(f"{clean(item.get('source'))}", "  source      ", "              ")
-        yield from wrapped(clean(item.get("interfaces")), "  interfaces  ", "              ")
-        for rule in objects(item.get("rules")):
+        margin = " " * 14
+        yield from page.wrapped(clean(item.get("source")), "  source      ", margin)
+        yield from page.wrapped(clean(item.get("interfaces")), "  interfaces  ", margin)
+        rules = objects(item.get("rules"))
+        for rule in rules:
             text = f"{clean(rule.get('text'))} ({clean(rule.get('state'))})"
-            yield from wrapped(text, "  rule        ", "              ")
-        for label, count in _object(item.get("reasons")).items():
-            yield from wrapped(f"{clean(count)} {clean(label)}", "  paths       ", "              ")
-        for guard in _texts(item.get("guards")):
-            yield from wrapped(guard, "  guard       ", "              ")
+            yield from page.wrapped(text, "  rule        ", margin)
+        if not rules and item.get("effective") is False:
+            yield "  rule        none leads to its table, so no traffic uses it"
+        for guard in texts(item.get("guards")):
+            yield from page.wrapped(guard, "  guard       ", margin)
+        for family, counts in _families(item):
+            yield from _funnel(clean(family), counts, page)
+
+
+_FUNNEL = (
+    ("received", Stage.RECEIVED),
+    ("accepted", Stage.ACCEPTED),
+    ("in_policy", Stage.IN_POLICY),
+    ("eligible", Stage.ELIGIBLE),
+    ("best", Stage.BEST),
+    ("desired", Stage.DESIRED),
+    ("installed", Stage.INSTALLED),
+    ("verified", None),
+)
+
+
+def _funnel(family: str, counts: Document, page: Page) -> Iterator[str]:
+    """How many paths reach each stage, and for which reasons the others do not."""
+    reasons = mapping(counts.get("reasons"))
+    columns = max([len(number(counts.get(key))) for key, _ in _FUNNEL])
+    for key, stage in _FUNNEL:
+        stopped = [
+            f"{number(count)} {clean(label)}"
+            for label, count in reasons.items()
+            if stage is not None and label in REASONS and REASONS[label].stage == stage - 1
+        ]
+        head = f"  {family if key == 'received' else '':<10}  {key.replace('_', ' '):<9}  "
+        head += number(counts.get(key)).rjust(columns)
+        if key == "best" and counts.get("shared"):
+            stopped.append(f"{number(counts['shared'])} more next hops of the same routes")
+        yield from page.wrapped(", ".join(stopped), f"{head}   less " if stopped else head, " " * (len(head) + 8))
+
+
+def routes(document: Document, page: Page) -> Iterator[str]:
+    """One line for each route."""
+    heads = ("PREFIX", "STATE", "DOMAIN", "TABLE", "METRIC", "PEER", "AGE", "REASON", "AS-PATH", "NEXT-HOPS")
+    rows = []
+    for item in objects(document.get("items")):
+        hops = item.get("next_hops")
+        rows.append(
+            [
+                *(item.get(key) for key in ("prefix", "state", "domain", "table", "metric", "peer")),
+                duration(item.get("age_seconds")),
+                item.get("reason"),
+                item.get("as_path"),
+                ", ".join(_next_hop(hop) for hop in hops) if isinstance(hops, list) else hops,
+            ]
+        )
+    if not rows:
+        yield "no routes"
+        return
+    yield from page.table(heads, rows, "TABLE METRIC AGE", "METRIC TABLE AGE REASON PEER AS-PATH", "NEXT-HOPS")
 
 
 def _next_hop(hop: object) -> str:
@@ -129,145 +237,45 @@ def _next_hop(hop: object) -> str:
     return " ".join(parts) or NOTHING
 
 
-def routes(document: Document) -> Iterator[str]:
-    """One line for each route."""
-    heads = ("DOMAIN", "TABLE", "PREFIX", "NEXT HOPS", "METRIC", "STATE", "PEER", "AS PATH", "AGE", "REASON")
+def history(document: Document, page: Page) -> Iterator[str]:
+    """One entry for each thing that was done: when, how it ended, what, why and by whom."""
     rows = []
     for item in objects(document.get("items")):
-        hops = item.get("next_hops")
-        rows.append(
-            [
-                *(item.get(key) for key in ("domain", "table", "prefix")),
-                ", ".join(_next_hop(hop) for hop in hops) if isinstance(hops, list) else hops,
-                *(item.get(key) for key in ("metric", "state", "peer", "as_path")),
-                duration(item.get("age_seconds")),
-                item.get("reason"),
-            ]
-        )
-    yield from table(heads, rows, "TABLE METRIC AGE") if rows else ["no routes"]
+        words = _done(item)
+        if (actor := item.get("actor")) and actor != "bgpmon":
+            words += f", by {clean(actor)}"
+        if error := item.get("error"):
+            words += f"; the kernel said: {clean(error)}"
+        rows.append([moment(item.get("at")), item.get("result"), words])
+    if not rows:
+        yield "no history"
+        return
+    yield from page.table(("AT", "RESULT", "WHAT"), rows, "", "", "WHAT")
 
 
-def explain(document: Document) -> Iterator[str]:
-    """The answer in a sentence, then the paths in the order of the decision."""
-    yield f"{clean(document.get('prefix'))}  domain {clean(document.get('domain'))}  {clean(document.get('verdict'))}"
-    if document.get("sentence"):
-        yield from wrapped(clean(document["sentence"]))
-    yield from _desired_and_installed(document)
-    if document.get("policy_rule"):
-        yield from wrapped(clean(document["policy_rule"]), "policy     ", "           ")
-    paths = objects(document.get("paths"))
-    yield ""
-    yield "no paths" if not paths else f"{len(paths)} path{'s' if len(paths) > 1 else ''}"
-    for path in paths:
-        yield from _path(path)
-    if matches := document.get("matches"):
-        yield ""
-        yield from wrapped(f"also known in: {clean(matches)}")
-    if entries := objects(document.get("history")):
-        yield ""
-        yield from history({"items": entries})
+def _done(item: Document) -> str:
+    """Return ``+ 10.8.1.0/24 storage 103: via 10.8.0.1 dev eth1 metric 200; plan 4``."""
+    cause = clean(item.get("cause"))
+    if not item.get("op"):
+        return cause
+    place = f"{clean(item.get('op'))} {clean(item['prefix'])}" if item.get("prefix") else clean(item.get("op"))
+    if item.get("domain") or item.get("table"):
+        place += f" {clean(item.get('domain'))} {clean(item.get('table'))}"
+    values = [clean(item[key]) for key in ("before", "after") if item.get(key)]
+    return f"{place}: {' -> '.join(values)}; {cause}" if values else f"{place}: {cause}"
 
 
-def _desired_and_installed(document: Document) -> Iterator[str]:
-    for key in ("desired", "installed"):
-        value = document.get(key)
-        text = value.get("text", value) if isinstance(value, dict) else value
-        yield from wrapped(clean(text), f"{key:<11}", "           ")
-
-
-def _path(path: Document) -> Iterator[str]:
-    mark = "*" if path.get("best") is True else " "
-    asn = f" AS {clean(path['asn'])}" if path.get("asn") else ""
-    reason = clean(path.get("reason_text") or path.get("reason"))
-    yield from wrapped(f"{clean(path.get('rank'))} {clean(path.get('peer'))}{asn}: {reason}", f"{mark} ", "    ")
-    words = [f"via {clean(path.get('next_hop'))}", f"path {clean(path.get('as_path'))}"]
-    keys = ("origin", "med", "local_pref", "communities")
-    words += [f"{key.replace('_', '-')} {clean(path[key])}" for key in keys if path.get(key) not in (None, "", [])]
-    if path.get("received_seconds") is not None:
-        words.append(f"received {duration(path['received_seconds'])} ago")
-    yield from wrapped("; ".join(words), "    ", "    ")
-    if path.get("step"):
-        yield from wrapped(f"decided by {clean(path['step'])}", "    ", "    ")
-
-
-def lookup(document: Document) -> Iterator[str]:
+def lookup(document: Document, page: Page) -> Iterator[str]:
     """The three answers, and whether they agree."""
-    yield f"{clean(document.get('address'))}  {clean(document.get('verdict'))}"
+    yield from page.wrapped(f"{clean(document.get('address'))}  {clean(document.get('verdict'))}", "", "  ")
     for key in ("bgp", "kernel", "plan"):
         value = document.get(key)
         text = value.get("text") if isinstance(value, dict) else value
-        yield from wrapped(clean(text), f"  {key:<8}", "          ")
+        for index, line in enumerate(texts(mapping(value).get("items")) or [clean(text)]):
+            yield from page.wrapped(line, f"  {key if not index else '':<8}", "            ")
 
 
-def plan(document: Document) -> Iterator[str]:
-    """The plan's head, then one block for each operation."""
-    yield f"plan {_named(document)}"
-    for key in ("digest", "created_at", "expires_at"):
-        if document.get(key):
-            text = moment(document[key]) if key.endswith("_at") else clean(document[key])
-            yield f"  {key.removesuffix('_at'):<9}{text}"
-    summary = _object(document.get("summary"))
-    yield "  summary  " + ", ".join(f"{clean(summary.get(key))} {key}" for key in _SYMBOLS)
-    guards = document.get("guards")
-    for guard in _texts(guards) if isinstance(guards, list) else [clean(guards)] if guards else []:
-        yield from wrapped(guard, "  guard    ", "           ")
-    operations = objects(document.get("operations"))
-    yield ""
-    if not operations:
-        yield "nothing to do"
-    for operation in operations:
-        yield from _operation(operation)
-
-
-def _operation(operation: Document) -> Iterator[str]:
-    place = f"{clean(operation.get('domain'))} table {clean(operation.get('table'))}"
-    words = [clean(operation[key]) for key in ("class", "decision") if operation.get(key)]
-    if operation.get("risk"):
-        words.insert(1, f"risk {clean(operation['risk'])}")
-    head = f"{clean(operation.get('prefix'))}  {place}  {', '.join(words)}"
-    yield from wrapped(head, f"{clean(operation.get('op'))} ", "    ")
-    for key in ("before", "after"):
-        if operation.get(key):
-            yield from wrapped(clean(operation[key]), f"    {key:<7}", "           ")
-    if operation.get("reason"):
-        yield from wrapped(clean(operation["reason"]), "    reason ", "           ")
-
-
-def outcome(document: Document) -> Iterator[str]:
-    """What a change came to, one line for each thing that the daemon told."""
-    for key, value in document.items():
-        label = f"{clean(key).replace('_', ' ')}:"
-        if key == "summary":
-            yield f"{label:<11} {_changes(value)}"
-        elif isinstance(value, list):
-            yield f"{label:<11} {len(value) or 'none'}"
-            for item in value:
-                yield from wrapped(clean(item), "  ", "    ")
-        else:
-            yield from wrapped(moment(value) if key.endswith("_at") else clean(value), f"{label:<11} ", " " * 12)
-
-
-_HISTORY = ("at", "time", "event", "kind", "digest", "domain", "op", "prefix", "before", "after", "result", "actor")
-
-
-def history(document: Document) -> Iterator[str]:
-    """One line for each thing that was done, with the columns that the entries have."""
-    items = objects(document.get("items"))
-    if not items:
-        yield "no history"
-        return
-    present = {key: None for item in items for key, value in item.items() if value not in (None, "")}
-    keys = [key for key in _HISTORY if key in present] + [key for key in present if key not in _HISTORY]
-    heads = [clean(key).replace("_", " ").upper() for key in keys]
-    rows = [[moment(item.get(key)) if _is_moment(key) else item.get(key) for key in keys] for item in items]
-    yield from table(heads, rows)
-
-
-def _is_moment(key: str) -> bool:
-    return key in {"at", "time"} or key.endswith("_at")
-
-
-def doctor(document: Document) -> Iterator[str]:
+def doctor(document: Document, page: Page) -> Iterator[str]:
     """One line for each check; what to do stands below those that fail."""
     items = objects(document.get("items"))
     if not items:
@@ -276,6 +284,6 @@ def doctor(document: Document) -> Iterator[str]:
         good = item.get("ok") is True
         name = clean(item.get("check"))
         text = f"{name}: {clean(item['detail'])}" if item.get("detail") else name
-        yield from wrapped(text, "ok    " if good else "FAIL  ", "      ")
+        yield from page.wrapped(text, "ok    " if good else "FAIL  ", "      ")
         if not good and item.get("fix"):
-            yield from wrapped(clean(item["fix"]), "      do: ", "          ")
+            yield from page.wrapped(clean(item["fix"]), "      do: ", "          ")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from monitor.cli.table import clean_lines
+from monitor.cli.table import Page, clean_lines
+from monitor.demo import NOTICE
 from monitor.errors import BadRequest, ConfigError, DaemonUnreachable, MonitorError, Refused, SourceUnavailable, Stale
 from programmer.errors import PlanRefused, PlanStale, PlanUnknown, ProgrammerError
 
@@ -138,12 +139,21 @@ def say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
-def show(document: "Document", screen: Callable[["Document"], Iterable[str]]) -> None:
-    """Write *document*, as JSON or as the lines that *screen* makes of it, and say when it is cut off."""
+Screen = Callable[["Document", Page], Iterable[str]]
+
+
+def show(document: "Document", screen: Screen, *, label_first: bool = False) -> None:
+    """Write *document*, as JSON or as the lines that *screen* makes of it, and say when it is cut off.
+
+    A demo's document is labelled as one: by talk, or with *label_first* by the first line of the screen.
+    """
+    label = [f"DEMO: {NOTICE}"] if document.get("simulated") is True else []
+    if label and (settings().json or not label_first):
+        say(label[0])
     if settings().json:
         emit(json_text(document))
     else:
-        emit("\n".join(screen(document)))
+        emit("\n".join([*(label if label_first else []), *screen(document, Page.of(sys.stdout))]))
     if document.get("truncated") is True:
         shown = next((len(held) for key in ("items", "operations") if isinstance(held := document.get(key), list)), 0)
         say(f"bgpmon: cut off: {shown} of {document.get('total', 'more')} shown; see --help for what narrows it")

@@ -1,12 +1,22 @@
 """Text for a terminal: aligned columns, times and numbers as people read them, nothing that steers the terminal."""
 
+import os
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TextIO
 
 WIDTH = 80
-"""Columns that every screen fits."""
+"""Columns that every screen fits; what is not a terminal has as many, unless COLUMNS says otherwise."""
+
+NARROWEST = 60
+LEAST_WRAPPED = 24
+"""Columns of a last cell that is wrapped rather than left out."""
+
+WIDEST_PROSE = 120
+"""Longest line of running text, however wide the terminal is."""
 
 NOTHING = "-"
 """What stands for a value that is missing."""
@@ -59,41 +69,111 @@ def shortened(text: str, columns: int) -> str:
     return f"{text}…"
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: str = "", shrink: str = "") -> list[str]:
-    """Return the lines of a table of *rows* under *heads*.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a screen is written on: *columns* wide; ``cuts`` says that nothing may be wider.
 
-    *right* names the columns, separated by blanks, that hold numbers.  The column *shrink* gives way, down to eight
-    columns, when a line would be wider than ``WIDTH``.
+    A file or a pipe does not cut: programs that read it get whole cells and every column.
     """
-    cells = [list(heads), *([clean(value) for value in row] for row in rows)]
-    widths = [max(width(row[index]) for row in cells) for index in range(len(heads))]
-    if shrink in heads:
-        index = heads.index(shrink)
-        excess = sum(widths) + 2 * (len(widths) - 1) - WIDTH
-        widths[index] = max(min(8, widths[index]), widths[index] - max(0, excess))
-    numbers = set(right.split())
-    lines = []
-    for row in cells:
+
+    columns: int = WIDTH
+    cuts: bool = True
+
+    @classmethod
+    def of(cls, stream: TextIO) -> "Page":
+        """Return the page of *stream*: the terminal's width, or that of COLUMNS (POSIX), or ``WIDTH`` without cuts."""
+        said = os.environ.get("COLUMNS", "")
+        if said.isdecimal() and int(said):
+            return cls(max(NARROWEST, int(said)))
+        try:
+            return cls(max(NARROWEST, os.get_terminal_size(stream.fileno()).columns or WIDTH))
+        except (OSError, ValueError):
+            return cls(cuts=False)
+
+    def table(
+        self, heads: Sequence[str], rows: Iterable[Sequence[object]], right: str = "", spare: str = "", shrink: str = ""
+    ) -> list[str]:
+        """Return the lines of a table of *rows* under *heads*, whose names have no blanks.
+
+        *right* names the columns, separated by blanks, that hold numbers.  Where the page cuts and a line would be too wide,
+        the columns *spare* are left out, in that order, until it fits; then the column *shrink* gives way: it is wrapped
+        when it is the last one, and cut off otherwise, down to eight columns.  A column without any value is left out.
+        """
+        cells = [list(heads), *([clean(value) for value in row] for row in rows)]
+        widths = [max(width(row[index]) for row in cells) for index in range(len(heads))]
+        everything = range(len(heads))
+        kept = [index for index in everything if any(row[index] != NOTHING for row in cells[1:])] or [*everything]
+        # A last column that is wrapped has room enough with a few words in a line.
+        least = [min(size, LEAST_WRAPPED) if heads[index] == shrink and index == len(heads) - 1 else size
+                 for index, size in enumerate(widths)]  # fmt: skip
+        for name in spare.split():
+            if self.cuts and _total(least, kept) > self.columns:
+                kept = [index for index in kept if heads[index] != name]
+        excess = _total(widths, kept) - self.columns
+        if excess > 0 and (place := next((index for index in kept if heads[index] == shrink), None)) is not None:
+            wraps = place == kept[-1]
+            if self.cuts or wraps:
+                widths[place] = max(min(LEAST_WRAPPED if wraps else 8, widths[place]), widths[place] - excess)
+        numbers = set(right.split())
+        lines: list[str] = []
+        for row in cells:
+            lines += self._row([heads[index] in numbers for index in kept], [row[index] for index in kept],
+                               [widths[index] for index in kept])  # fmt: skip
+        return lines
+
+    @staticmethod
+    def _row(numbers: Sequence[bool], row: Sequence[str], widths: Sequence[int]) -> list[str]:
+        """Return one row as a line, and as more where its last cell is too wide."""
         parts = []
-        for head, text, columns in zip(heads, row, widths, strict=True):
+        for number, text, columns in zip(numbers[:-1], row[:-1], widths[:-1], strict=True):
             cut = shortened(text, columns)
             blanks = " " * (columns - width(cut))
-            parts.append(blanks + cut if head in numbers else cut + blanks)
-        lines.append("  ".join(parts).rstrip())
-    return lines
+            parts.append(blanks + cut if number else cut + blanks)
+        margin = sum(widths[:-1]) + 2 * (len(widths) - 1)
+        if numbers[-1]:
+            parts.append(" " * (widths[-1] - width(row[-1])) + row[-1])
+            return ["  ".join(parts).rstrip()]
+        start = "".join(f"{part}  " for part in parts)
+        return [line.rstrip() for line in _wrap(row[-1], start, " " * margin, margin + widths[-1])]
+
+    def wrapped(self, text: str, first: str = "", rest: str = "") -> list[str]:
+        """Return running text in lines that fit; *first* starts the first one, *rest* the others."""
+        return _wrap(text, first, rest, min(self.columns, WIDEST_PROSE))
 
 
-def wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
-    """Return *text* in lines of at most ``WIDTH`` columns; *first* starts the first one, *rest* the others."""
+def _total(widths: Sequence[int], kept: Sequence[int]) -> int:
+    return sum(widths[index] for index in kept) + 2 * (len(kept) - 1)
+
+
+def _wrap(text: str, first: str, rest: str, columns: int) -> list[str]:
     lines, line = [], first
     blank = True
-    for word in text.split():
-        if not blank and width(line) + 1 + width(word) > WIDTH:
+    room = max(8, columns - max(width(first), width(rest)))
+    for word in _words(text, room):
+        if not blank and width(line) + 1 + width(word) > columns:
             lines.append(line)
             line, blank = rest, True
         line += word if blank else f" {word}"
         blank = False
     return [*lines, line]
+
+
+def _words(text: str, room: int) -> Iterator[str]:
+    """Yield the words of a text; one that is wider than *room* columns in pieces."""
+    for word in text.split():
+        while width(word) > room:
+            piece = word[:room]
+            while width(piece) > room:
+                piece = piece[:-1]
+            yield piece
+            word = word[len(piece) :]  # noqa: PLW2901 - what is left of it
+        if word:
+            yield word
+
+
+def number(value: object) -> str:
+    """Return a count with its thousands apart: ``6,310``."""
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else clean(value)
 
 
 def moment(value: object) -> str:

@@ -161,15 +161,10 @@ class Check:
         self._family_keys(domain)
         self._table(domain)
         self._import(domain)
-        for rule in domain.items("import"):
-            for condition in (rule.get("accept"), rule.get("deny")):
-                if condition and (rpki := condition.get("rpki")) and _is_bmp(domain, sources):
-                    hint = "remove it, or use gobgpd's gRPC API as the source"
-                    self._error(rpki, "a BMP source does not tell RPKI states", hint, of_key=True)
+        if source and isinstance(source.value, str) and source.value in sources and sources[source.value].has("bmp"):
+            self._over_bmp(domain)
         for _, limit in domain.fields("peer_limit"):
             action = limit.get("action")
-            if action and action.value == "teardown" and _is_bmp(domain, sources):
-                self._error(action, "a BMP source cannot shut a session", "use freeze or warn")
             for key in ("restart", "attempts"):
                 if (found := limit.get(key)) and (action is None or action.value != "teardown"):
                     self._error(found, f"{key} is used with action: teardown only", of_key=True)
@@ -180,6 +175,17 @@ class Check:
             if selector.interface and selector.interface not in interfaces:
                 hint = f"add {selector.interface} to interfaces"
                 self._warn(item, "next hops of this peer are never on the domain's interfaces", hint)
+
+    def _over_bmp(self, domain: Entry) -> None:
+        """Refuse what a source cannot do that only hears: BMP (RFC 7854) takes no orders and tells no RPKI states."""
+        for _, limit in domain.fields("peer_limit"):
+            if (action := limit.get("action")) and action.value == "teardown":
+                self._error(action, "a BMP source cannot shut a session", "use freeze or warn")
+        for rule in domain.items("import"):
+            for condition in (rule.get("accept"), rule.get("deny")):
+                if condition and (rpki := condition.get("rpki")):
+                    hint = "remove it, or use gobgpd's gRPC API as the source"
+                    self._error(rpki, "a BMP source does not tell RPKI states", hint, of_key=True)
 
     def _repeated(self, domain: Entry, key: str) -> None:
         seen: dict[object, Entry] = {}
@@ -353,13 +359,6 @@ class Check:
                     message = f"priority {priority.value} is taken by {first} in line {line}"
                     self._error(priority, message, f"each {place[0].label} rule needs its own priority")
                 taken.setdefault(place, rule.path)
-
-
-def _is_bmp(domain: Entry, sources: dict[str, Entry]) -> bool:
-    """Say whether the domain's peers are heard of over BMP (RFC 7854), which tells and takes no orders."""
-    name = domain.get("source")
-    source = sources.get(name.value) if name and isinstance(name.value, str) else None
-    return source is not None and source.has("bmp")
 
 
 def _whole(value: object) -> TypeGuard[int]:

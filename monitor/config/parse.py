@@ -142,14 +142,12 @@ def prefix(value: object) -> Prefix:
     if "%" in text:
         raise Unacceptable(f"{shown(text)} has a zone", "a prefix has no zone")
     try:
-        return ipaddress.ip_network(text)
-    except ValueError:
-        pass
-    try:
-        meant = ipaddress.ip_network(text, strict=False)
+        meant = ipaddress.ip_interface(text)
     except ValueError:
         raise Unacceptable(f"{shown(text)} is not a prefix", "write for example 10.8.0.0/14") from None
-    raise Unacceptable(f"{text} has bits set beyond its length", f"write {meant}")
+    if meant.ip != meant.network.network_address:
+        raise Unacceptable(f"{text} has bits set beyond its length", f"write {meant.network}")
+    return meant.network
 
 
 def interface(value: object) -> str:

@@ -1,20 +1,31 @@
 """Freezes, approves, rejects, reloads and withdraws: everything that a person can change."""
 
+import asyncio
 import json
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from monitor.config import Config
 from monitor.engine.core import Engine
 from monitor.engine.feed import EngineFeed, find_plan
+from monitor.engine.tenancy import refuse_occupied
 from monitor.errors import Refused, Stale
 from monitor.ports import Document
 from programmer.approval import PlanState, check_state
 from programmer.errors import PlanRefused, PlanStale
 from programmer.plan import Plan, RuleOperation, operation_document, operation_of, short_digest
 from programmer.route import Family, Prefix, Rule, TableId, key_of, prefix_of
+
+T = TypeVar("T")
+
+MANY = 2000
+"""Operations that are written or read in a few milliseconds; more of them are in a thread."""
+
+OPERATION_OCTETS = 80
+"""About what one stored operation takes."""
 
 
 @dataclass(slots=True)
@@ -24,11 +35,16 @@ class EngineControl:
     engine: Engine
     feed: EngineFeed
     load: Callable[[], Config]
+    _freezing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def freeze(self, actor: str) -> Document:
-        """Make an immutable copy of the live plan, and store it."""
+        """Make an immutable copy of the live plan, and store it; others have their turn meanwhile."""
+        async with self._freezing:
+            return await self._freeze(actor)
+
+    async def _freeze(self, actor: str) -> Document:
         engine = self.engine
-        operations = tuple(engine.reconciler.live_operations())
+        operations = tuple(await self.feed.pending_operations())
         rules = tuple(engine.reconciler.pending_rules())
         if not operations and not rules:
             raise Refused("nothing is pending, so there is nothing to freeze")
@@ -36,16 +52,18 @@ class EngineControl:
         number = engine.journal.last_plan_number() + 1
         expires = now + engine.config.approval.expires
         plan = Plan(number, engine.config.node, engine.config.digest, now, expires, operations, rules)
-        shown = (await self.feed.plan())["operations"]
+        shown = self.feed.operation_rows(rules, operations)
         counted = Counter(operation.action.name.lower() for operation in operations)
         summary = {name: counted[name] for name in ("add", "change", "remove")}
         summary["add"] += sum(rule.add for rule in rules)
         summary["remove"] += sum(not rule.add for rule in rules)
-        body = {"plan": plan_document(plan), "summary": summary, "shown": shown}
-        digest = plan.digest
-        engine.journal.put_plan(digest, number, "frozen", (now, expires), actor, json.dumps(body))
+        tables = Counter([operation.table for operation in operations] + [rule.rule.table for rule in rules])
+        held = {engine.domain_of_table(table): count for table, count in tables.items()}
+        head: Document = {"summary": summary, "shown": shown, "total": tables.total(), "by_domain": held}
+        digest, body = await _aside(stored_plan, plan, head, large=len(operations) > MANY)
+        engine.journal.put_plan(digest, number, "frozen", (now, expires), actor, body)
         engine.journal.note("freeze", f"plan {number} {short_digest(digest)}", at=now, actor=actor)
-        return await self.feed.plan(digest) | {"operations": len(operations) + len(rules)}
+        return await self.feed.plan(digest) | {"operations": len(operations) + len(rules), "truncated": False}
 
     async def approve(self, digest: str, actor: str) -> Document:
         """Apply the part of a frozen plan that still holds."""
@@ -57,8 +75,8 @@ class EngineControl:
         number, state, full, times, body, _ = find_plan(engine, digest)
         try:
             check_state(PlanState(state), times[1], time.time())
-            plan = plan_of(json.loads(body)["plan"])
-            if plan.digest != full or plan.node != engine.config.node:
+            plan, found = await _aside(read_plan, body, large=len(body) > MANY * OPERATION_OCTETS)
+            if found != full or plan.node != engine.config.node:
                 raise PlanRefused("the stored plan does not match its digest, or is another node's")
             if plan.policy != engine.config.digest:
                 raise PlanStale("the configuration changed since the plan was frozen; freeze a new one")
@@ -110,6 +128,7 @@ class EngineControl:
                  if getattr(old, name) != getattr(config, name)]  # fmt: skip
         if fixed:
             raise Refused(f"a restart is needed to change {', '.join(fixed)}; the old configuration stays in force")
+        await refuse_occupied(config, self.engine.reconciler.fib, self.engine.journal)
         self.engine.configure(config)
         self.engine.journal.note("reload", config.path, at=time.time(), actor=actor)
         return {"state": "reloaded", "warnings": list(config.warnings)}
@@ -121,6 +140,29 @@ class EngineControl:
         self.engine.journal.note("withdraw-all", "asked for", at=time.time(), actor=actor)
         applied = await self.engine.reconciler.withdraw_all(actor)
         return {"state": "withdrawn", "removed": applied.done, "failed": applied.failed}
+
+
+async def _aside(work: Callable[..., T], *arguments: object, large: bool) -> T:
+    """Do pure work, in a thread where it is *large*."""
+    return await asyncio.to_thread(work, *arguments) if large else work(*arguments)
+
+
+def stored_plan(plan: Plan, head: Document) -> tuple[str, str]:
+    """Return a plan's digest and its stored form: a line with what is shown of it, one with the plan, one per operation.
+
+    Takes seconds for a million operations; each line is encoded on its own, so that the loop goes on beside the thread.
+    """
+    document = plan_document(plan)
+    operations = document.pop("operations")
+    assert isinstance(operations, list)
+    return plan.digest, "\n".join([json.dumps(head), json.dumps(document), *map(json.dumps, operations)])
+
+
+def read_plan(body: str) -> tuple[Plan, str]:
+    """Return the plan that ``stored_plan`` stored, and the digest of what is there now."""
+    _, document, *operations = body.split("\n")
+    plan = plan_of(json.loads(document) | {"operations": [json.loads(line) for line in operations]})
+    return plan, plan.digest
 
 
 def plan_document(plan: Plan) -> dict[str, object]:

@@ -3,17 +3,21 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from monitor.config import Config, DefaultRoute, DomainConfig
+from monitor.config import Config, DefaultRoute, DomainConfig, Mode
 from monitor.engine.domain import DomainTable
+from monitor.engine.limit import PeerLimits, shut_by_speaker
 from monitor.engine.peer import PeerTable, address_of
-from monitor.ports import Source
+from monitor.engine.teardown import Teardown
+from monitor.engine.text import plural, seconds_text
+from monitor.engine.validation import OriginStates
+from monitor.ports import OriginValidation, Source
 from monitor.rib.domain import DomainPolicy
 from monitor.rib.nexthop import Resolver
 from monitor.rib.path import PeerId
-from monitor.rib.peer import Peer
+from monitor.rib.peer import AdminState, Peer
 from monitor.rib.policy import Policy
 from monitor.rib.protect import ProtectedSet, live_protected
 from monitor.rib.update import (
@@ -37,9 +41,9 @@ log = logging.getLogger("bgpmon.engine")
 
 SLICE = 400
 """Prefixes chosen in one go before other tasks get their turn: a few milliseconds."""
+GATHER = 0.004
+"""Seconds between two rounds of choosing: in a burst prefixes are chosen by the hundred, a lone one at once."""
 TICK = 1.0
-
-Dirty = tuple[DomainTable, Family]
 
 
 @dataclass(slots=True)
@@ -78,6 +82,20 @@ class Engine:
         self.started_at = time.time()
         self._dirty: dict[tuple[str, Family], dict[PrefixKey, None]] = {}
         self._wake = asyncio.Event()
+        self.limits = PeerLimits(
+            self._mark, lambda text: journal.note("peer-limit", text, at=time.time()), self._installed
+        )
+        self.teardown = Teardown(
+            self.limits,
+            self.peers,
+            {source.name: source for source, _ in sources},
+            journal,
+            alive=self._seconds_alive,
+            dry_run=lambda: self.config.mode is Mode.DRY_RUN,
+        )
+        self.states = {
+            source.name: self._states(source) for source, _ in sources if isinstance(source, OriginValidation)
+        }
         self.configure(config)
 
     # Configuration
@@ -86,6 +104,10 @@ class Engine:
         """Take over a configuration: every domain is built anew from the paths that are already known."""
         self.config = config
         self.domains = {item.name: DomainTable(item, domain_policy(config, item)) for item in config.domains}
+        for domain in self.domains.values():
+            domain.states = self.states.get(domain.config.source) if domain.policy.policy.asks_rpki else None
+        for states in self.states.values():
+            states.use(wanted=any(domain.states is states for domain in self.domains.values()))
         specs: dict[tuple[TableId, Family], TableSpec] = {}
         rules = frozenset(rule for item in config.domains for rule in item.rules)
         for table in config.tables:
@@ -96,6 +118,9 @@ class Engine:
             for family in Family:
                 specs[table, family] = TableSpec(table, family, owned, budget.percent, budget.routes, budget.hold)
         self.reconciler.configure(list(specs.values()), rules, Gate(config.mode.value))
+        for domain in self.domains.values():
+            for family in Family:
+                domain.adopt(family, self._installed(domain.config.table, family) if self.reconciler.ready else None)
         for (table, family), state in self.reconciler.tables.items():
             wanted = set(state.desired)
             self.reconciler.allow_removals(table, family, allowed=False)
@@ -106,13 +131,18 @@ class Engine:
         self.links_changed(self.reconciler.links)
 
     def _assign(self, table: PeerTable) -> None:
+        """Put a peer into its domain; both the one it leaves and the one it joins choose anew what it holds."""
         for domain in self.domains.values():
-            domain.peers.pop(table.peer.id, None)
+            if domain.peers.pop(table.peer.id, None) is not None:
+                for family in Family:
+                    self._mark(domain.name, family, table.paths[family])
         config = self.domain_config(table.peer)
+        table.domain = "" if config is None else config.name
         if config is not None:
             self.domains[config.name].peers[table.peer.id] = table
             for family in Family:
                 self._mark(config.name, family, table.paths[family])
+        self.limits.assign(table, self.domains.get(table.domain), ready=self.reconciler.ready)
 
     def domain_config(self, peer: Peer) -> DomainConfig | None:
         """Return the domain that a peer belongs to, or None."""
@@ -128,9 +158,10 @@ class Engine:
             for family in Family:
                 self._mark(domain.name, family, domain.keys(family))
 
-    def _mark(self, domain: str, family: Family, keys: Iterable[PrefixKey]) -> None:
-        self._dirty.setdefault((domain, family), {}).update(dict.fromkeys(keys))
-        self._wake.set()
+    def _mark(self, domain: str, family: Family, keys: Collection[PrefixKey]) -> None:
+        if keys:
+            self._dirty.setdefault((domain, family), {}).update(dict.fromkeys(keys))
+            self._wake.set()
 
     # Updates
 
@@ -140,7 +171,13 @@ class Engine:
             for position in range(0, len(updates), SLICE):
                 for update in updates[position : position + SLICE]:
                     self.apply(state, update)
+                self.judge_limits()
                 await asyncio.sleep(0)
+
+    def judge_limits(self, *, sample: bool = False) -> None:
+        """Find out who is beyond a limit, before anything of that is chosen; *sample* once a second."""
+        if self.limits.guards and self.limits.judge(ready=self.reconciler.ready, sample=sample):
+            self.teardown.wake()
 
     def apply(self, state: SourceState, update: Update) -> None:
         """Apply one update."""
@@ -160,9 +197,9 @@ class Engine:
             table = self._table(update.peer)
             gone = table.complete(update.family, update.proof)
             table.unknown_since = None
-            domain = self.domain_config(table.peer)
-            if domain is not None:
-                self._mark(domain.name, update.family, gone)
+            if table.domain:
+                self._mark(table.domain, update.family, gone)
+            self._wake.set()
         else:
             self._apply_session(state, update)
 
@@ -173,6 +210,8 @@ class Engine:
             for table in self._of_source(update.source):
                 table.begin()
                 table.unknown_since = table.unknown_since or now
+            self.judge_limits()
+            self._ask_anew(update.source)
         elif isinstance(update, FeedLost):
             if state.alive:
                 self.journal.note("feed", f"{update.source}: lost: {update.cause}", at=time.time())
@@ -185,13 +224,14 @@ class Engine:
             self._peer_changed(update.peer, now)
         else:
             gone = self.peers.pop(update.peer, None)
+            self.limits.forget(update.peer)
             if gone is not None:
                 keys = gone.forget()
-                domain = self.domain_config(gone.peer)
-                if domain is not None:
-                    self.domains[domain.name].peers.pop(update.peer, None)
+                if gone.domain:
+                    self.domains[gone.domain].peers.pop(update.peer, None)
                     for family, names in keys.items():
-                        self._mark(domain.name, family, names)
+                        self._mark(gone.domain, family, names)
+                self.links_changed(self.reconciler.links)
         self._wake.set()
 
     def _peer_changed(self, peer: Peer, now: float) -> None:
@@ -199,6 +239,7 @@ class Engine:
         if table is None:
             table = self.peers[peer.id] = PeerTable.of(peer)
             table.unknown_since = now
+            table.stale_since = now if peer.restarting else None
             self._assign(table)
             self.links_changed(self.reconciler.links)
             return
@@ -210,11 +251,15 @@ class Engine:
                 # Its first paths may have come before this: only a new feed puts what is known in doubt.
                 table.proof = {}
                 table.unknown_since = now
-        if (before.router_id, before.asn, before.interface, before.authenticated) != (
+                self.limits.session_up(table)
+        if before.restarting is not peer.restarting:
+            table.stale_since, table.expired = now if peer.restarting else None, False
+        if (before.router_id, before.asn, before.interface, before.authenticated, before.restarting) != (
             peer.router_id,
             peer.asn,
             peer.interface,
             peer.authenticated,
+            peer.restarting,
         ):
             self._assign(table)
 
@@ -227,20 +272,13 @@ class Engine:
             table = self.peers[peer] = PeerTable.unheard(peer)
             table.unknown_since = time.monotonic()
             self._assign(table)
+            self.links_changed(self.reconciler.links)
         return table
 
     def _touch(self, table: PeerTable, family: Family, key: PrefixKey) -> None:
-        config = self.domain_config_cached(table)
-        if config is not None:
-            self._dirty.setdefault((config, family), {})[key] = None
+        if table.domain:
+            self._dirty.setdefault((table.domain, family), {})[key] = None
             self._wake.set()
-
-    def domain_config_cached(self, table: PeerTable) -> str | None:
-        """Return the name of the domain that has this peer, without matching its address again."""
-        for name, domain in self.domains.items():
-            if table.peer.id in domain.peers:
-                return name
-        return None
 
     # Choosing
 
@@ -251,11 +289,17 @@ class Engine:
                 tasks.create_task(self.follow(state), name=f"source {state.source.name}")
             tasks.create_task(self._choose(), name="choose")
             tasks.create_task(self._tick(), name="tick")
+            tasks.create_task(self.teardown.run(), name="teardown")
+            for name, states in self.states.items():
+                tasks.create_task(states.run(), name=f"validation {name}")
 
     async def _choose(self) -> None:
+        chosen_at = 0.0
         while True:
             await self._wake.wait()
+            await asyncio.sleep(max(0.0, chosen_at + GATHER - time.monotonic()))
             self._wake.clear()
+            chosen_at = time.monotonic()
             while self._dirty:
                 await self.choose_slice()
                 await asyncio.sleep(0)
@@ -270,15 +314,20 @@ class Engine:
         domain = self.domains.get(name)
         if domain is None or not domain.choosing:
             return
-        changed = [key for key, _ in domain.recompute(family, keys, time.monotonic())]
-        table = domain.config.table
+        table, desired = domain.config.table, domain.desired[family]
         if (table, family) not in self.reconciler.tables:
             return
         stored = self.reconciler.tables[table, family].desired
-        touched = dict.fromkeys(changed) | {
-            key: None for key in keys if (key in stored) != (key in domain.desired[family])
-        }
-        self.reconciler.want(table, family, [(key, self.wanted(table, family, key)) for key in touched])
+        # What the programmer was told under an older configuration may differ although nothing changes here.
+        differing = [key for key in keys if (key in stored) != (key in desired)]
+        changed = domain.recompute(family, keys, time.monotonic())
+        changed += [(key, desired.get(key)) for key in differing]
+        if self._is_shared(table):
+            changed = [(key, self.wanted(table, family, key)) for key, _ in changed]
+        self.reconciler.want(table, family, changed)
+
+    def _is_shared(self, table: TableId) -> bool:
+        return sum(domain.config.table == table for domain in self.domains.values()) > 1
 
     def wanted(self, table: TableId, family: Family, key: PrefixKey) -> Forwarding | None:
         """Return what the first domain of a table wants at *key*."""
@@ -293,7 +342,12 @@ class Engine:
         for domain in self.domains.values():
             self._expire(domain, now)
             for family in Family:
-                domain.complete[family] = self._complete(domain, family, now)
+                before, domain.complete[family] = domain.complete[family], self._complete(domain, family, now)
+                if self.reconciler.ready and domain.waits_for_adoption(family):
+                    domain.adopt(family, self._installed(domain.config.table, family))
+                    self._mark(domain.name, family, domain.keys(family))
+                elif domain.complete[family] and not before and (domain.name, family) not in self._dirty:
+                    domain.settle(family)
         for table, family in self.reconciler.tables:
             sharing = [domain for domain in self.domains.values() if domain.config.table == table]
             pending = any((domain.name, family) in self._dirty for domain in sharing)
@@ -303,6 +357,11 @@ class Engine:
 
     def _expire(self, domain: DomainTable, now: float) -> None:
         for table in domain.peers.values():
+            stale = table.stale_since
+            if stale is not None and not table.expired and now - stale >= domain.config.stale_after:
+                table.expired = True
+                for family in Family:
+                    self._mark(domain.name, family, table.paths[family])
             unknown = table.unknown_since
             if unknown is None or now - unknown < domain.config.stale_after:
                 continue
@@ -310,10 +369,10 @@ class Engine:
             for family in Family:
                 if family in table.proof:
                     continue
-                gone = table.unconfirmed.pop(family, set()) if table.peer.established else set(table.paths[family])
-                for key in gone:
-                    table.paths[family].pop(key, None)
-                table.proof[family] = f"nothing heard for {domain.config.stale_after:.0f} s"
+                gone = table.complete(family, f"nothing heard for {domain.config.stale_after:.0f} s")
+                if not table.peer.established or not self.sources[table.peer.id.source].alive:
+                    gone |= table.paths[family].keys()
+                    table.paths[family].clear()
                 self._mark(domain.name, family, gone)
 
     def _complete(self, domain: DomainTable, family: Family, now: float) -> bool:
@@ -322,7 +381,20 @@ class Engine:
         source = self.sources[domain.config.source]
         if not source.alive or not domain.peers:
             return now - source.since >= domain.config.stale_after
-        return all(family in table.proof or not self._speaks(table.peer, family) for table in domain.peers.values())
+        told = all(
+            family in table.proof or not self._speaks(table.peer, family) or self.teardown.holds(table.peer.id)
+            for table in domain.peers.values()
+        )
+        return told and self._validated(domain, family, now)
+
+    def _validated(self, domain: DomainTable, family: Family, now: float) -> bool:
+        """Say whether all that the policy asks of RPKI was answered once since the feed began; not for ever waited for."""
+        if domain.states is None:
+            return True
+        if domain.choosing and not domain.validated[family]:
+            waited = now - self.sources[domain.config.source].since
+            domain.validated[family] = not domain.states.unresolved(family) or waited >= domain.config.stale_after
+        return domain.validated[family]
 
     @staticmethod
     def _speaks(peer: Peer, family: Family) -> bool:
@@ -331,7 +403,41 @@ class Engine:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
+            self.judge_limits(sample=True)
             self._wake.set()
+
+    # What limits and validation need to know
+
+    def _installed(self, table: TableId, family: Family) -> Collection[PrefixKey]:
+        state = self.reconciler.tables.get((table, family))
+        return state.image.routes.keys() if state else ()
+
+    def _seconds_alive(self, source: str) -> float:
+        state = self.sources.get(source)
+        return time.monotonic() - state.since if state is not None and state.alive else 0.0
+
+    def _states(self, source: OriginValidation) -> OriginStates:
+        """Return the RPKI states of one source; a change of them chooses anew in every domain that asks."""
+
+        def asking() -> list[DomainTable]:
+            return [domain for domain in self.domains.values() if domain.states is states]
+
+        def changed(family: Family, keys: Collection[PrefixKey]) -> None:
+            for domain in asking():
+                self._mark(domain.name, family, keys)
+
+        def needed(family: Family, key: PrefixKey) -> bool:
+            return any(key in table.paths[family] for domain in asking() for table in domain.peers.values())
+
+        states = OriginStates(source, changed, needed, time.monotonic)
+        return states
+
+    def _ask_anew(self, source: str) -> None:
+        if source in self.states:
+            self.states[source].begin()
+        for domain in self.domains.values():
+            if domain.config.source == source:
+                domain.validated = dict.fromkeys(Family, False)
 
     # Questions
 
@@ -341,6 +447,12 @@ class Engine:
         return self.reconciler.ready and all(
             domain.complete[family] for domain in self.domains.values() for family in Family
         )
+
+    def down_reason(self, peer: Peer) -> str:
+        """Return why a session is not up, or an empty string when nobody said so."""
+        if peer.admin_state is AdminState.PREFIX_LIMIT:
+            return shut_by_speaker(peer.id)
+        return self.teardown.reason(peer.id) or peer.last_down_reason
 
     def describe(self, table: TableId, family: Family, key: PrefixKey) -> str:
         """Return which domain wants *key*."""
@@ -369,24 +481,29 @@ class Engine:
                     found.append(f"{domain.name} {family.label}: {count:,} of at most {limit.routes:,} routes")
             if not domain.config.imports:
                 found.append(f"{domain.name}: no import rule, so nothing is accepted")
+        found += [*self.limits.warnings(), *self.teardown.warnings()]
+        found += [
+            f"peer {peer.address}: {shut_by_speaker(peer)}"
+            for peer, table in self.peers.items()
+            if table.peer.admin_state is AdminState.PREFIX_LIMIT
+        ]
+        found += [f"source {name}: {words}" for name, states in self.states.items() for words in states.warnings()]
         found += [
             f"source {name}: {state.cause}; routes stay" for name, state in self.sources.items() if not state.alive
         ]
-        unassigned = [
-            table.peer.id.address for table in self.peers.values() if self.domain_config_cached(table) is None
-        ]
+        unassigned = [table.peer.id.address for table in self.peers.values() if not table.domain]
         if unassigned:
             found.append(f"peers in no domain: {', '.join(sorted(unassigned))}")
         for (table, family), state in self.reconciler.tables.items():
             if state.conflicts:
                 shown = ", ".join(text_of(family, key) for key in sorted(state.conflicts)[:3])
                 found.append(
-                    f"table {table}: {len(state.conflicts)} routes meet a foreign one and are left alone: {shown}"
+                    f"table {table}: {plural(len(state.conflicts), 'route')} would meet a foreign one, which is left alone: {shown}"
                 )
-            if state.guard.held_since is not None:
-                found.append(
-                    f"table {table} {family.label}: {len(state.difference.remove)} removals held by the budget"
-                )
+            left = state.guard.wait(self.reconciler.monotonic())
+            if left is not None:
+                held = f"{plural(len(state.difference.remove), 'removal')} held by the budget"
+                found.append(f"table {table} {family.label}: {held}, {seconds_text(left)} more")
         found += [words for words in (self.reconciler.denied, self.reconciler.trouble) if words]
         if self.reconciler.stopped:
             found.append("withdraw-all was carried out: nothing is written until bgpmon is started again")

@@ -1,15 +1,18 @@
 """One routing domain at work: its peers' candidates in, outcomes, counts and desired routes out."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from monitor.config import DomainConfig, LimitAction
-from monitor.engine.peer import PeerTable
+from monitor.engine.peer import Held, PeerTable
+from monitor.engine.validation import OriginStates
+from monitor.engine.view import View, paths_of
 from monitor.rib.decision import Candidate
-from monitor.rib.domain import DomainCandidate, DomainPolicy, Interner, Selection, Selector
+from monitor.rib.domain import DomainCandidate, DomainPolicy, Interner, Selection, Selector, Teller
 from monitor.rib.nexthop import Resolver
-from monitor.rib.path import PeerId
+from monitor.rib.path import Path, PeerId
 from monitor.rib.protect import ProtectedSet
 from monitor.rib.reason import Reason, Stage
 from programmer.route import Family, Forwarding, PrefixKey
@@ -27,6 +30,8 @@ class Outcome(NamedTuple):
 
 
 Outcomes = tuple[Outcome, ...]
+Change = tuple[PrefixKey, Forwarding | None]
+"""A key whose desired route changed, and what is desired there now."""
 
 
 class DomainTable:
@@ -46,7 +51,20 @@ class DomainTable:
         self.complete: dict[Family, bool] = dict.fromkeys(Family, False)
         self._outcomes: dict[Family, dict[PrefixKey, Outcomes]] = {family: {} for family in Family}
         self._interned: dict[Outcomes, Outcomes] = {}
+        self._lone_outcomes: dict[tuple[PeerId, Reason | None], Outcomes] = {}
+        self._freezes = {
+            family: (limit := config.limit.of(family)) is not None and limit.action is LimitAction.FREEZE
+            for family in Family
+        }
         self._recent: dict[Family, dict[PrefixKey, float]] = {family: {} for family in Family}
+        self._good: dict[Family, Collection[PrefixKey] | None] = dict.fromkeys(Family, ())
+        """Prefixes that were in use before a limit was crossed: they have room first; None before that is known."""
+        self.frozen: dict[tuple[PeerId, Family], AbstractSet[PrefixKey]] = {}
+        """Peers beyond their limit, and the prefixes that they may still use."""
+        self.states: OriginStates | None = None
+        """Where RPKI states come from; None while the import policy does not ask."""
+        self.validated: dict[Family, bool] = dict.fromkeys(Family, False)
+        """Whether everything that the import policy asks of RPKI has been answered once since the feed began."""
 
     @property
     def name(self) -> str:
@@ -66,49 +84,95 @@ class DomainTable:
         """Return every path of the domain's own peers for one prefix."""
         found: list[DomainCandidate] = []
         for table in self.peers.values():
-            peer, address = table.peer, table.address
-            if address is None or key not in table.paths[family]:
+            peer, address, told = table.peer, table.address, self.view(table, family).get(key)
+            if address is None or told is None:
                 continue
             found += [
                 DomainCandidate(
-                    Candidate(path, peer.external, peer.router_id, address.packed),
+                    Candidate(
+                        path._replace(stale=path.stale or peer.restarting),
+                        peer.external,
+                        peer.router_id,
+                        address.packed,
+                    ),
                     address,
-                    peer.interface or getattr(address, "scope_id", None) or "",
+                    table.interface,
                     peer.authenticated,
+                    table.expired,
                 )
-                for path in table.held(family, key)
+                for path in paths_of(told)
             ]
         return found
+
+    def view(self, table: PeerTable, family: Family) -> dict[PrefixKey, Held] | View:
+        """Return a peer's paths as this domain may use them; one that is told apart by its ``get`` alone."""
+        admitted = self.frozen.get((table.peer.id, family))
+        if admitted is None and self.states is None:
+            return table.paths[family]
+        return View(family, table.paths[family], admitted, self.states)
+
+    def kept_out(self, family: Family, key: PrefixKey) -> list[Path]:
+        """Return the paths that the limit of their peer keeps out."""
+        return [
+            path
+            for (peer, of), admitted in self.frozen.items()
+            if of is family and key not in admitted and peer in self.peers
+            for path in self.peers[peer].held(family, key)
+        ]
 
     def select(self, family: Family, key: PrefixKey, candidates: list[DomainCandidate]) -> Selection:
         """Choose among candidates; pure with respect to what the domain knows now."""
         assert self._selector is not None
         return self._selector.select(family, key, candidates)
 
-    def recompute(
-        self, family: Family, keys: Iterable[PrefixKey], now: float
-    ) -> Iterator[tuple[PrefixKey, Forwarding | None]]:
-        """Choose again for *keys*; yields each key whose desired route changed.  *now* is monotonic seconds."""
+    def recompute(self, family: Family, keys: Iterable[PrefixKey], now: float) -> list[Change]:
+        """Choose again for *keys*; returns each key whose desired route changed.  *now* is monotonic seconds."""
+        assert self._selector is not None
+        select_one, known = self._selector.select_one, self._outcomes[family]
+        tellers = [
+            (self.view(table, family), Teller(table.address, table.interface, table.peer.authenticated, table.expired))
+            for table in self.peers.values()
+            if table.address is not None
+        ]
+        changes: list[Change] = []
         for key in keys:
-            candidates = self.candidates(family, key)
-            if candidates:
+            forwarding: Forwarding | None = None
+            outcomes: Outcomes = ()
+            held = [(told, teller) for paths, teller in tellers if (told := paths.get(key)) is not None]
+            if self.states is not None and self.states.waits(
+                family, key, [path for told, _ in held for path in paths_of(told)]
+            ):
+                continue
+            if len(held) == 1 and isinstance(path := held[0][0], Path):  # most prefixes of most domains have one
+                forwarding, reason = select_one(family, key, path, held[0][1])
+                outcomes = self._lone_outcome(path.peer, reason)
+            elif held:
+                candidates = self.candidates(family, key)
                 selection = self.select(family, key, candidates)
                 outcomes = tuple(
                     Outcome(candidate.candidate.path.peer, verdict.reason, index == selection.best)
                     for index, (candidate, verdict) in enumerate(zip(candidates, selection.verdicts, strict=True))
                 )
                 forwarding = selection.forwarding
-            else:
-                outcomes, forwarding = (), None
-            self._count(family, key, outcomes)
-            yield from self._desire(family, key, forwarding, now)
+            if self.frozen:
+                outcomes += tuple(
+                    Outcome(path.peer, Reason.PEER_LIMIT, best=False) for path in self.kept_out(family, key)
+                )
+            if known.get(key, ()) != outcomes:
+                self._count(family, key, outcomes)
+            self._desire(family, key, forwarding, now, changes)
+        return changes
+
+    def _lone_outcome(self, peer: PeerId, reason: Reason | None) -> Outcomes:
+        known = self._lone_outcomes.get((peer, reason))
+        if known is None:
+            known = self._lone_outcomes[peer, reason] = (Outcome(peer, reason, reason is None),)
+        return known
 
     def _count(self, family: Family, key: PrefixKey, outcomes: Outcomes) -> None:
+        """Keep the counters in step with what became of the paths of one prefix."""
         table, reasons = self._outcomes[family], self.reasons[family]
-        before = table.get(key, ())
-        if before == outcomes:
-            return
-        for sign, side in ((-1, before), (1, outcomes)):
+        for sign, side in ((-1, table.get(key, ())), (1, outcomes)):
             for peer, reason, best in side:
                 if reason is not None:
                     reasons[reason] += sign
@@ -121,44 +185,76 @@ class DomainTable:
             del table[key]
 
     def _desire(
-        self, family: Family, key: PrefixKey, value: Forwarding | None, now: float
-    ) -> Iterator[tuple[PrefixKey, Forwarding | None]]:
-        desired, limited, recent = self.desired[family], self.limited[family], self._recent[family]
-        limit = self.config.limit.of(family)
-        if value is None:
-            limited.pop(key, None)
-            recent.pop(key, None)
-            if desired.pop(key, None) is not None:
-                yield key, None
-            yield from self._admit(family)
-            return
-        if key in desired:
-            if desired[key] != value:
+        self, family: Family, key: PrefixKey, value: Forwarding | None, now: float, changes: list[Change]
+    ) -> None:
+        """Want *value* at *key*, as far as the limit admits it; adds to *changes* what differs from before."""
+        desired = self.desired[family]
+        held = desired.get(key)
+        if value is not None and (held is not None or not self._freezes[family]):
+            if held != value:
                 desired[key] = value
-                yield key, value
-            return
-        if limit is None or limit.action is not LimitAction.FREEZE:
-            desired[key] = value
-            yield key, value
-            return
-        if limited or len(desired) >= limit.routes:
-            limited[key] = value
-            # The first routes of the same burst slipped in below the limit: no partial set stays.
-            for burst in [name for name, at in recent.items() if now - at <= SETTLE_SECONDS]:
-                limited[burst] = desired.pop(burst)
-                yield burst, None
-            recent.clear()
-            return
-        desired[key] = value
-        recent[key] = now
-        yield key, value
+                changes.append((key, value))
+        elif value is None:
+            self.limited[family].pop(key, None)
+            self._recent[family].pop(key, None)
+            if held is not None:
+                del desired[key]
+                changes.append((key, None))
+            self._admit(family, changes)
+        else:
+            self._request(family, key, value, now, changes)
 
-    def _admit(self, family: Family) -> Iterator[tuple[PrefixKey, Forwarding | None]]:
+    def adopt(self, family: Family, installed: Collection[PrefixKey] | None) -> None:
+        """Take what is *installed* for the last good set; None, where it is not known yet, lets no new route in.
+
+        A start and a reload know nothing else of the time before a limit was crossed.  Every prefix has to be chosen anew.
+        """
+        if self._freezes[family]:
+            self._good[family] = None if installed is None else frozenset(installed)
+            self.limited[family].clear()
+
+    def waits_for_adoption(self, family: Family) -> bool:
+        """Say whether ``adopt`` has still to be told what is installed."""
+        return self._good[family] is None
+
+    def settle(self, family: Family) -> None:
+        """Everything has been told: what is in use now is no part of a burst that comes later."""
+        self._recent[family].clear()
+        if self._good[family] is not None and not self.limited[family]:
+            self._good[family] = ()
+
+    def _request(self, family: Family, key: PrefixKey, value: Forwarding, now: float, changes: list[Change]) -> None:
+        """Admit a new route below the limit, else keep it waiting."""
+        desired, limited, recent = self.desired[family], self.limited[family], self._recent[family]
+        limit, good = self.config.limit.of(family), self._good[family]
+        assert limit is not None
+        if good is not None and len(desired) < limit.routes and (not limited or key in good):
+            desired[key] = value
+            changes.append((key, value))
+            limited.pop(key, None)
+            if key not in good:
+                recent[key] = now
+            return
+        crossed = not limited
+        limited[key] = value
+        if good is None:
+            return
+        # The first routes of the same burst slipped in below the limit: no partial set stays.
+        for burst in [name for name, at in recent.items() if now - at <= SETTLE_SECONDS]:
+            limited[burst] = desired.pop(burst)
+            changes.append((burst, None))
+        recent.clear()
+        if crossed:
+            self._good[family] = desired.keys() | good
+
+    def _admit(self, family: Family, changes: list[Change]) -> None:
+        """Let in what waits, once all of it fits below the limit."""
         limit, limited, desired = self.config.limit.of(family), self.limited[family], self.desired[family]
         if limited and limit is not None and len(desired) + len(limited) <= limit.routes:
             desired.update(limited)
-            yield from list(limited.items())
+            changes += limited.items()
             limited.clear()
+            self._good[family] = ()
 
     def keys(self, family: Family) -> set[PrefixKey]:
         """Return every prefix that a peer of the domain holds, or that has an outcome."""

@@ -17,20 +17,27 @@ MOST_REJECTED = 50_000
 
 @dataclass(slots=True)
 class PeerTable:
-    """The paths of one peer.
+    """The paths of one peer.  ``domain`` is the name of the one it belongs to, empty if it matches none.
 
-    ``unconfirmed`` has, per family, the keys that a new feed has not told again yet.  ``proof`` says per family how its table
-    is known to be complete; a family without an entry is still filling.  ``unknown_since`` is when knowledge about the peer
-    ended (monotonic seconds), None while its feed is alive and its session known.
+    ``unconfirmed`` has, per family, the keys that a new feed has not told again yet; ``untold`` has, for a key of which it told
+    some path, the identifiers of those that it did not: identifiers may be others in a new session.  ``proof`` says per
+    family how its table is known to be complete; a family without an entry is still filling.  ``unknown_since`` is when
+    knowledge about the peer ended (monotonic seconds), None while its feed is alive and its session known.
+    ``stale_since`` is when its graceful restart began (monotonic seconds), None while there is none; ``expired`` says that
+    it takes too long, and that its stale paths are no longer used.
     """
 
     peer: Peer
     address: Address | None
+    domain: str = ""
     paths: dict[Family, dict[PrefixKey, Held]] = field(default_factory=lambda: {family: {} for family in Family})
     rejected: dict[tuple[Family, PrefixKey], Path] = field(default_factory=dict)
     unconfirmed: dict[Family, set[PrefixKey]] = field(default_factory=dict)
+    untold: dict[tuple[Family, PrefixKey], set[int]] = field(default_factory=dict)
     proof: dict[Family, str] = field(default_factory=dict)
     unknown_since: float | None = None
+    stale_since: float | None = None
+    expired: bool = False
 
     @classmethod
     def of(cls, peer: Peer) -> "PeerTable":
@@ -41,6 +48,11 @@ class PeerTable:
     def unheard(cls, peer: PeerId) -> "PeerTable":
         """Return an empty table for a peer that has only been named so far."""
         return cls.of(Peer(peer, SessionState.UNKNOWN))
+
+    @property
+    def interface(self) -> str:
+        """The link to an unnumbered or link-local peer, else empty."""
+        return self.peer.interface or getattr(self.address, "scope_id", None) or ""
 
     @property
     def count(self) -> int:
@@ -60,18 +72,24 @@ class PeerTable:
     def announce(self, family: Family, key: PrefixKey, path: Path) -> bool:
         """Take a path; returns False when it is what was known already."""
         table = self.paths[family]
-        if waiting := self.unconfirmed.get(family):
-            waiting.discard(key)
+        waiting = self.unconfirmed.get(family)
         if self.rejected:
             self.rejected.pop((family, key), None)
+        if self.untold and (family, key) in self.untold:
+            self.untold[family, key].discard(path.path_id)
         known = table.get(key)
         if known is None or (isinstance(known, Path) and known.path_id == path.path_id):
+            if waiting:
+                waiting.discard(key)
             if known == path:
                 return False
             table[key] = path
             return True
         others = (known,) if isinstance(known, Path) else known
         kept = [other for other in others if other.path_id != path.path_id]
+        if waiting and key in waiting:
+            waiting.discard(key)
+            self.untold[family, key] = {other.path_id for other in kept}
         table[key] = tuple(sorted((*kept, path), key=lambda item: item.path_id))
         return True
 
@@ -102,14 +120,19 @@ class PeerTable:
 
     def begin(self) -> None:
         """A feed starts: everything known has to be told again before it is trusted to be all."""
+        self.rejected, self.untold = {}, {}
         self.unconfirmed = {family: set(table) for family, table in self.paths.items() if table}
         self.proof = {}
 
     def complete(self, family: Family, proof: str) -> set[PrefixKey]:
-        """The table has been told: returns the keys that are gone because they were not."""
+        """The table has been told: returns the keys of the paths that are gone because they were not."""
         gone = self.unconfirmed.pop(family, set())
         for key in gone:
             self.paths[family].pop(key, None)
+        for key in [key for of, key in self.untold if of is family]:
+            for path_id in self.untold.pop((family, key)):
+                self.withdraw(family, key, path_id)
+            gone.add(key)
         self.proof[family] = proof
         return gone
 
@@ -117,7 +140,7 @@ class PeerTable:
         """Drop everything; returns the keys that were held."""
         gone = {family: set(table) for family, table in self.paths.items()}
         self.paths = {family: {} for family in Family}
-        self.rejected, self.unconfirmed = {}, {}
+        self.rejected, self.unconfirmed, self.untold = {}, {}, {}
         return gone
 
 

@@ -290,14 +290,12 @@ def prefix_of_word(word: str) -> Prefix:
     if slash and not (length.isascii() and length.isdigit() and len(length) <= 3):
         raise not_a_prefix(word)
     try:
-        return ipaddress.ip_network(word)
-    except ValueError:
-        pass
-    try:
-        meant = ipaddress.ip_network(word, strict=False)
+        meant = ipaddress.ip_interface(word)
     except ValueError:
         raise not_a_prefix(word) from None
-    raise BadValueError(f"{address} has bits set beyond its length of {length}", str(meant))
+    if meant.ip != meant.network.network_address:
+        raise BadValueError(f"{address} has bits set beyond its length of {length}", str(meant.network))
+    return meant.network
 
 
 def not_a_prefix(word: str) -> BadValueError:

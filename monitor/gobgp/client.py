@@ -6,7 +6,7 @@ inject routes, so a remote target without TLS is refused.
 
 import ipaddress
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -16,7 +16,15 @@ import grpc
 import grpc.aio
 
 from monitor.errors import SourceError, SourceIncompatible, SourceRefused, SourceUnavailable
-from monitor.gobgp.dialect import GENERATION_3, GENERATIONS, Dialect, PathMessage, PeerMessage, WatchEvent
+from monitor.gobgp.dialect import (
+    GENERATION_3,
+    GENERATIONS,
+    Dialect,
+    PathMessage,
+    PeerMessage,
+    RpkiServerMessage,
+    WatchEvent,
+)
 
 MESSAGE_LIMIT = 256 << 20
 """Octets; the server's own limit."""
@@ -26,6 +34,7 @@ CALL_TIMEOUT = 10.0
 """Seconds; listing peers beside a table of a million paths takes up to one."""
 
 _LARGE_MESSAGE = 1 << 20
+_CONNECT_FAILED = re.compile(r"(?:connect failed: addr: \S+ error|Failed to connect to remote host): (.+)$")
 _TABLE_TAG, _PATH_TAG = 0x1A, 0x12
 
 
@@ -171,10 +180,22 @@ class Client:
         """Yield the paths of each prefix that a peer sent, as it sent them, before import policy."""
         return self._list_paths(self.dialect.adj_in_request(_named(address), afi))
 
-    async def _list_paths(self, request: Any) -> AsyncIterator[list[PathMessage]]:
+    def list_exact(self, afi: int, prefixes: Iterable[str]) -> AsyncIterator[list[PathMessage]]:
+        """Yield the paths of each of these prefixes that the global table has, with their RPKI states."""
+        return self._list_paths(self.dialect.exact_request(afi, prefixes), CALL_TIMEOUT)
+
+    async def list_rpki(self) -> list[RpkiServerMessage]:
+        """Return the speaker's RPKI caches; it counts all its ROAs for that."""
+        answer = self.dialect.messages.ListRpkiResponse
+        with self._explained("ListRpki"):
+            stream = self._stream("ListRpki", self.dialect.messages.ListRpkiRequest(), answer.FromString, CALL_TIMEOUT)
+            return [one.server async for one in stream]
+        raise AssertionError("unreachable")
+
+    async def _list_paths(self, request: Any, deadline: float | None = None) -> AsyncIterator[list[PathMessage]]:
         answer = self.dialect.messages.ListPathResponse
         with self._explained("ListPath"):
-            stream = self._stream("ListPath", request, answer.FromString, None)
+            stream = self._stream("ListPath", request, answer.FromString, deadline)
             try:
                 async for one in stream:
                     yield list(one.destination.paths)
@@ -219,7 +240,7 @@ class Client:
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return TimedOut(f"{where}no answer in time")
         if code is grpc.StatusCode.UNAVAILABLE:
-            return SourceUnavailable(f"{where}{self._advice(details)}")
+            return SourceUnavailable(f"{where}{self._advice(core_of(details))}")
         name = code.name if code else "error"
         return SourceError(f"{where}{name}: {details}")
 
@@ -303,6 +324,12 @@ def _varint(raw: bytes, position: int) -> tuple[int, int]:
             return value, position
         shift += 7
     raise SourceError("a large event is cut short")
+
+
+def core_of(details: str) -> str:
+    """Return what happened in grpc's words of a failed connection: the system's own, where they are at the end."""
+    found = _CONNECT_FAILED.search(details)
+    return f"cannot connect: {found[1]}" if found else details
 
 
 def _named(address: str) -> str:

@@ -12,10 +12,13 @@ from monitor.gobgp.outbox import LIMIT, ConsumerStalled, Outbox
 from monitor.gobgp.peer import address_of
 from monitor.gobgp.roster import Roster
 from monitor.gobgp.together import together
+from monitor.gobgp.validation import roa_state, validate
 from monitor.rib.attribute import AttributeTable
 from monitor.rib.path import PeerId
 from monitor.rib.peer import AdminState
 from monitor.rib.update import FeedLost, FeedStarted, Update
+from monitor.rib.validation import RoaState, States
+from programmer.route import Family, PrefixKey
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +35,11 @@ VERIFY_SECONDS, VERIFY_PAUSE = 5.0, 0.2
 MISMATCH_PAUSE = 300.0
 """Seconds between two fresh starts because of counters that differ."""
 
-CALM_PAUSE = 0.5
+CALM_PAUSE = 0.15
+CALM_RATE = 2000
+"""Paths a second: what comes more slowly than that is followed live without falling behind."""
 
+NOTHING = (0, True)
 CALM_LIMIT = 120.0
 """Longest wait for a burst to end before the stream is opened again all the same."""
 
@@ -67,6 +73,7 @@ class GobgpSource:
         self._decoder: Decoder | None = None
         self._cause = ""
         self._connected = False
+        self._lives = 0
 
     @property
     def name(self) -> str:
@@ -110,6 +117,27 @@ class GobgpSource:
         """Allow the session again; SourceError when the speaker did not do it."""
         await self._client.enable_peer(peer.address)
         await self._verify(peer, up=True)
+
+    async def roa_state(self) -> RoaState:
+        """Return what the speaker's RPKI caches have told it; see ``monitor.ports.OriginValidation``."""
+        life = self._alive()
+        state = await roa_state(self._client)
+        if self._alive() != life:
+            raise SourceUnavailable(f"{self._client.target}: restarted meanwhile")
+        return state._replace(version=(life, *state.version))
+
+    async def validate(self, family: Family, keys: Sequence[PrefixKey], state: RoaState) -> dict[PrefixKey, States]:
+        """Return the RPKI states of the paths for *keys*; see ``monitor.ports.OriginValidation``."""
+        found = await validate(self._client, self._name, family, keys)
+        if self._alive() != state.version[0]:
+            raise SourceUnavailable(f"{self._client.target}: restarted since its ROAs were asked for")
+        return found
+
+    def _alive(self) -> int:
+        """Return which life of the speaker this is; SourceUnavailable while it is lost."""
+        if not self._connected:
+            raise SourceUnavailable(f"{self._client.target}: not connected")
+        return self._lives
 
     async def _verify(self, peer: PeerId, *, up: bool) -> None:
         """Read the peer back until it is as ordered: the speaker says OK even when it does nothing."""
@@ -167,6 +195,7 @@ class GobgpSource:
         self._decoder = Decoder(self._client.dialect, self._attributes, self._find)
         self._roster.begin()
         self._connected = True
+        self._lives += 1
         try:
             await together((SourceError,), heartbeat=self._heartbeat(speaker), feeds=self._feeds(speaker))
         finally:
@@ -220,20 +249,23 @@ class GobgpSource:
                 compared_at = loop.time()
 
     async def _calm(self) -> None:
-        """Wait until the tables that are moving have ended, by their End-of-RIB or by standing still."""
+        """Wait until the tables that are moving have ended, by their End-of-RIB or by (almost) standing still."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + CALM_LIMIT
+        began = at = loop.time()
         before = self._received()
         moved: set[object] = set()
-        while loop.time() < deadline:
+        while at - began < CALM_LIMIT:
             await asyncio.sleep(max(CALM_PAUSE, 4 * self._roster.cost))
             await self._roster.read(self._client)
-            now = self._received()
-            changed = {table for table in before.keys() | now.keys() if before.get(table) != now.get(table)}
-            if not changed:
+            now, earlier, at = self._received(), at, loop.time()
+            changed = {
+                table: abs(now.get(table, NOTHING)[0] - before.get(table, NOTHING)[0])
+                for table in before.keys() | now.keys()
+            }
+            if sum(changed.values()) <= CALM_RATE * (at - earlier):
                 return
-            moved |= changed
-            if all(now.get(table, (0, True))[1] for table in moved):
+            moved |= {table for table, count in changed.items() if count}
+            if all(now.get(table, NOTHING)[1] for table in moved):
                 return
             before = now
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from monitor.rib.decision import Candidate, Step, best_first, multipath
 from monitor.rib.nexthop import Resolver
+from monitor.rib.path import Path
 from monitor.rib.policy import Decision, Policy
 from monitor.rib.protect import ProtectedSet
 from monitor.rib.reason import Reason
@@ -39,13 +40,23 @@ class DomainCandidate(NamedTuple):
     """A path of one of the domain's peers, and what the checks need to know of that peer.
 
     ``peer_interface`` is the link to an unnumbered or link-local peer, else empty.  ``authenticated`` tells whether
-    the session is.
+    the session is, ``expired`` whether the peer has been away for longer than its stale paths may be used.
     """
 
     candidate: Candidate
     peer_address: Address
     peer_interface: str = ""
     authenticated: bool = False
+    expired: bool = False
+
+
+class Teller(NamedTuple):
+    """What the checks need to know of the peer that told a path; the fields are those of ``DomainCandidate``."""
+
+    address: Address
+    interface: str
+    authenticated: bool
+    expired: bool = False
 
 
 class Verdict(NamedTuple):
@@ -109,16 +120,11 @@ class Selector:
     def select(self, family: Family, key: PrefixKey, candidates: Sequence[DomainCandidate]) -> Selection:
         """Return the route that we want for *key*, and a verdict on each candidate."""
         refusal = self._refuse_prefix(family, key)
-        if len(candidates) == 1:  # most prefixes of most domains
-            checked = self._check(family, key, candidates[0], refusal)
-            if isinstance(checked, Verdict):
-                return Selection(None, (checked,), -1)
-            wanted = self._forwarding(family, checked.decision, (checked.next_hop,))
-            return Selection(wanted, (Verdict(None, checked.decision.rule),), 0)
         verdicts: list[Verdict] = []
         eligible: dict[int, _Eligible] = {}
-        for index, candidate in enumerate(candidates):
-            checked = self._check(family, key, candidate, refusal)
+        for index, ((path, _, _, _), address, interface, authenticated, expired) in enumerate(candidates):
+            teller = Teller(address, interface, authenticated, expired)
+            checked = self._check(family, key, path, teller, refusal)
             if isinstance(checked, Verdict):
                 verdicts.append(checked)
             else:
@@ -132,6 +138,15 @@ class Selector:
         else:
             best, next_hops = self._compete(candidates, eligible, verdicts)
         return Selection(self._forwarding(family, eligible[best].decision, next_hops), tuple(verdicts), best)
+
+    def select_one(
+        self, family: Family, key: PrefixKey, path: Path, teller: Teller
+    ) -> tuple[Forwarding | None, Reason | None]:
+        """Return what ``select`` would for the only path of a prefix: the route, or the reason why there is none."""
+        checked = self._check(family, key, path, teller, self._refuse_prefix(family, key))
+        if isinstance(checked, Verdict):
+            return None, checked.reason
+        return self._forwarding(family, checked.decision, (checked.next_hop,)), None
 
     def _forwarding(self, family: Family, decision: Decision, next_hops: tuple[NextHop, ...]) -> Forwarding:
         """Return the route, with what the rule says, else the domain."""
@@ -153,17 +168,16 @@ class Selector:
         return None
 
     def _check(
-        self, family: Family, key: PrefixKey, candidate: DomainCandidate, refusal: Reason | None
+        self, family: Family, key: PrefixKey, path: Path, teller: Teller, refusal: Reason | None
     ) -> _Eligible | Verdict:
         """Return the path as a competitor, or the verdict that it cannot be one."""
         settings = self._settings
         if family not in settings.families:
             return Verdict(Reason.FAMILY_OFF)
-        if settings.require_auth and not candidate.authenticated:
+        address, interface, authenticated, expired = teller
+        if settings.require_auth and not authenticated:
             return Verdict(Reason.UNAUTHENTICATED)
-        path = candidate.candidate.path
-        interface = candidate.peer_interface
-        decision = settings.policy.decide(family, key, path, candidate.peer_address, interface)
+        decision = settings.policy.decide(family, key, path, address, interface)
         if decision.reason is not None:
             return Verdict(decision.reason, decision.rule)
         if refusal is not None:
@@ -173,6 +187,8 @@ class Selector:
             return Verdict(found, decision.rule)
         if found.length <= key[0] and found.inside(family, key):
             return Verdict(Reason.NEXT_HOP_IN_PREFIX, decision.rule)
+        if expired:
+            return Verdict(Reason.EXPIRED, decision.rule)
         return _Eligible(decision, found.next_hop)
 
     def _compete(

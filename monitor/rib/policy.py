@@ -1,7 +1,7 @@
 """A domain's import policy: the first rule that matches decides, and no match means deny.
 
 What a rule asks of attributes, peer and RPKI state is decided once per attribute set and peer; what it asks of the
-prefix is a few integer comparisons.
+prefix is a few integer comparisons.  A path that reaches a rule about RPKI before its state is known is denied.
 """
 
 from collections.abc import Sequence
@@ -186,6 +186,11 @@ def _entry(rule: RuleLike, family: Family) -> _Entry | None:
     )
 
 
+def _undecided(entry: _Entry) -> _Entry:
+    """Return a rule that asks for an RPKI state as it is for a path whose state is unknown: it cannot be passed over."""
+    return entry._replace(decision=Decision(accepted=False, reason=Reason.RPKI_UNKNOWN, rule=entry.rule.number))
+
+
 def _next_hop_in(next_hop: bytes, prefixes: Sequence[Prefix]) -> bool:
     """Say whether a packed next hop lies in one of *prefixes*."""
     number = int.from_bytes(next_hop, "big")
@@ -221,7 +226,8 @@ class Policy:
             family: tuple(entry for rule in rules if (entry := _entry(rule, family))) for family in Family
         }
         conditions = [rule.condition for rule in rules]
-        self._asks_peer = any(condition.peers or condition.rpki for condition in conditions)
+        self.asks_rpki = any(condition.rpki for condition in conditions)
+        self._asks_peer = self.asks_rpki or any(condition.peers for condition in conditions)
         self._asks_attributes = self._asks_peer or any(
             condition.communities
             or condition.large_communities
@@ -255,7 +261,7 @@ class Policy:
             if len(self._memo) >= MEMO_LIMIT:
                 self._memo.clear()
             known = self._memo[memo_key] = tuple(
-                entry
+                _undecided(entry) if entry.rule.condition.rpki and path.rpki is Rpki.NONE else entry
                 for entry in self._entries[family]
                 if _matches(entry.rule.condition, path, peer_address, peer_interface)
             )
@@ -263,8 +269,8 @@ class Policy:
 
 
 def _matches(condition: ConditionLike, path: Path, peer_address: Address, peer_interface: str) -> bool:
-    """Say whether everything but the prefix is what the condition asks for."""
-    if condition.rpki and path.rpki not in condition.rpki:
+    """Say whether everything but the prefix is, or with an unknown RPKI state could be, what the condition asks for."""
+    if condition.rpki and path.rpki is not Rpki.NONE and path.rpki not in condition.rpki:
         return False
     if condition.peers and not any(peer.matches(peer_address, peer_interface) for peer in condition.peers):
         return False

@@ -35,6 +35,11 @@ class Reason(enum.Enum):
     NO_POLICY = ("no-policy", Stage.ACCEPTED, "the domain has no import rule, and nothing matches means deny")
     POLICY_DENIED = ("policy-denied", Stage.ACCEPTED, "an import rule denies it")
     POLICY_UNMATCHED = ("policy-unmatched", Stage.ACCEPTED, "no import rule matches it, which means deny")
+    RPKI_UNKNOWN = (
+        "rpki-unknown",
+        Stage.ACCEPTED,
+        "an import rule asks for its RPKI state, and the RPKI state is not known yet",
+    )
 
     # Guards.
     DEFAULT_ROUTE = ("default-route", Stage.IN_POLICY, "it is default-like and the domain does not accept defaults")

@@ -23,6 +23,7 @@ from programmer.fib import (
     Links,
     Lookup,
     Ownership,
+    Settings,
     TableImage,
     Verb,
     Write,
@@ -32,6 +33,7 @@ from programmer.netlink import policy
 from programmer.netlink.channel import DumpSocket, WriteSocket
 from programmer.netlink.namespace import NamespaceIdentity, enter, identify_namespace
 from programmer.netlink.notify import Watcher, open_watch_socket
+from programmer.netlink.settings import read_reverse_path
 from programmer.route import (
     MAIN_TABLE,
     Address,
@@ -177,6 +179,11 @@ class LinuxFib:
             dump = await self._uninterrupted(work, f"{family.label} connected routes")
             connected += _connected(family, dump)
         return Links(links, addresses, tuple(sorted(connected, key=_connected_order)))
+
+    async def settings(self, interfaces: Sequence[str]) -> Settings:
+        """Return what the namespace is set to; see ``Fib.settings``."""
+        found = await self._read_work(lambda: read_reverse_path(interfaces))
+        return Settings(self.identity.is_initial, found)
 
     async def lookup(self, address: Address, *, source: Address | None = None, mark: int = 0) -> Lookup:
         """Ask the kernel where a packet to *address* would go; see ``Fib.lookup``."""

@@ -247,7 +247,7 @@ class Reconciler:
             return
         if self.gate is Gate.AUTO:
             await self._apply_rules(self.pending_rules(), "configuration")
-        for state in self.tables.values():
+        for state in list(self.tables.values()):  # a reload may come while one is written
             operations = self.automatic(state)
             if operations:
                 await self.apply(operations, cause="reconcile", actor="bgpmon", plan="")
@@ -310,7 +310,8 @@ class Reconciler:
     async def apply(self, operations: Sequence[Operation], *, cause: str, actor: str, plan: str) -> Applied:
         """Write operations in batches, each compared with the present just before it is written.
 
-        An operation whose *before* or *after* no longer holds is left out and counted as stale.
+        An operation whose *before* or *after* no longer holds is left out and counted as stale, and so is all that is left
+        when the gate becomes dry-run meanwhile.
         """
         applied = Applied()
         for start in range(0, len(operations), BATCH):
@@ -322,8 +323,9 @@ class Reconciler:
             results = await self._write(batch)
             self.journal.finish(change, results)
             for operation, result in zip(batch, results, strict=True):
-                state = self.tables[operation.table, operation.family]
-                state.answered(operation, result.errno, result.message, self.monotonic())
+                state = self.tables.get((operation.table, operation.family))
+                if state is not None:
+                    state.answered(operation, result.errno, result.message, self.monotonic())
                 applied.failed += bool(result.errno)
                 applied.done += not result.errno
                 if result.errno:
@@ -331,9 +333,11 @@ class Reconciler:
         return applied
 
     def holds(self, operation: Operation) -> bool:
-        """Say whether the kernel still has *before* and BGP still wants *after*."""
+        """Say whether the kernel still has *before*, BGP still wants *after*, and anything may be written at all."""
         state = self.tables.get((operation.table, operation.family))
-        if state is None or operation.key in state.conflicts or operation.key in state.acknowledged:
+        if state is None or self.gate is Gate.DRY_RUN:
+            return False
+        if operation.key in state.conflicts or operation.key in state.acknowledged:
             return False
         return state.current(operation.key) == operation.before and state.desired.get(operation.key) == operation.after
 
@@ -364,8 +368,8 @@ class Reconciler:
     def _replaced(self, operation: Operation, added: WriteResult) -> bool:
         """Say whether a route of ours now stands at the new metric, so that the one at the old may go."""
         assert operation.after is not None
-        state = self.tables[operation.table, operation.family]
-        ours = (operation.key, operation.after.metric) in state.image.extras
+        state = self.tables.get((operation.table, operation.family))
+        ours = state is not None and (operation.key, operation.after.metric) in state.image.extras
         return not added.errno or (added.errno == errno.EEXIST and ours)
 
     # Rules
@@ -435,16 +439,20 @@ class Reconciler:
         return operation.action is not Action.REMOVE or self.tables[operation.table, operation.family].removals_allowed
 
     async def withdraw_all(self, actor: str) -> Applied:
-        """Delete every route and rule of ours, and write nothing more until the process is started again."""
+        """Delete every route and rule of ours, and write nothing more until the process is started again.
+
+        Tables that only an older configuration named are among them.
+        """
         async with self._lock:
             self.stopped = True
+            retired = self._take_up_retired()
             self._doubt(self.tables)
             self._rescan = dict.fromkeys(self._rescan, 0.0)
             self._rules_dirty = True
             await self._read()
             gone = [RuleOperation(rule, add=False) for rule in self.installed_rules]
             applied = await self._apply_rules(gone, "withdraw-all")
-            for state in self.tables.values():
+            for state in list(self.tables.values()):
                 spec, image = state.spec, state.image
                 ours = [(key, value) for key, value in image.routes.items()]
                 ours += [(key, value) for (key, _), value in image.extras.items()]
@@ -456,8 +464,22 @@ class Reconciler:
                     self.journal.finish(change, results)
                     applied.done += sum(not result.errno for result in results)
                     applied.failed += sum(bool(result.errno) for result in results)
+            for name in retired:
+                self.tables.pop(name, None)
             self.rescan()
         return applied
+
+    def _take_up_retired(self) -> list[tuple[TableId, Family]]:
+        """Put tables that we wrote to, and that are no longer configured, beside the others; returns their names."""
+        retired = [
+            TableSpec(table, family, metrics)
+            for table, metrics in self.journal.owned().items()
+            for family in Family
+            if (table, family) not in self.tables
+        ]
+        for spec in retired:
+            self.tables[spec.table, spec.family] = TableState(spec, self.protocol)
+        return [(spec.table, spec.family) for spec in retired]
 
 
 def writes_of(operation: Operation) -> list[Write]:

@@ -1,9 +1,7 @@
 """One stage, two kernels: equal links, addresses and outside actors for the real and the simulated one."""
 
-import asyncio
 import ipaddress
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -149,14 +147,6 @@ def change(verb: Verb, prefix: str, route: Forwarding, table: int = TABLE) -> Wr
     """Return one write."""
     network = net(prefix)
     return Write(verb, TableId(table), family_of(network), key_of(network), route)
-
-
-async def eventually(probe: Callable[[], Awaitable[bool]], what: str, seconds: float = 10.0) -> None:
-    """Wait until *probe* says yes; fails with *what* was awaited."""
-    deadline = time.monotonic() + seconds
-    while not await probe():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        await asyncio.sleep(0.02)
 
 
 async def write(stage: Stage, *writes: Write) -> list[WriteResult]:

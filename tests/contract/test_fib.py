@@ -31,12 +31,12 @@ from tests.contract.stage import (
     MemoryStage,
     Stage,
     change,
-    eventually,
     net,
     read,
     via,
     write,
 )
+from tests.support.wait import until
 
 ADD, REPLACE, DELETE = Verb.ADD, Verb.REPLACE, Verb.DELETE
 DEADLINE = 10.0
@@ -309,7 +309,7 @@ class TestReading:
             assert image.routes == {key_of(net(prefix)): route}
             return image.dead == {key_of(net(prefix))}
 
-        await eventually(dead, "the route is flagged dead")
+        await until(dead, what="the route to be flagged dead")
 
     async def test_links_addresses_and_connected_prefixes_are_told(self, stage: Stage) -> None:
         links = await stage.fib.links()
@@ -332,7 +332,7 @@ class TestReading:
         async def unusable() -> bool:
             return not (await stage.fib.links()).links[stage.east].usable
 
-        await eventually(unusable, "the link has lost its carrier")
+        await until(unusable, what="the link to lose its carrier")
 
 
 class TestForgetting:

@@ -23,13 +23,13 @@ from tests.contract.stage import (
     TABLE,
     LinuxStage,
     change,
-    eventually,
     net,
     read,
     via,
     write,
 )
 from tests.support.netns import namespace, require_root_namespaces
+from tests.support.wait import until
 
 pytestmark = pytest.mark.kernel
 
@@ -218,7 +218,7 @@ class TestOverrun:
         async def lost() -> bool:
             return watcher._lost > 1000
 
-        await eventually(lost, "what waits is dropped")
+        await until(lost, what="what waits to be dropped")
         assert await self._first_overrun(linux)
 
     def _flood(self, linux: LinuxStage, count: int) -> None:

@@ -7,17 +7,12 @@ from pathlib import Path
 import pytest
 
 from lab.routes import Announcement, bulk, varied
+from tests.support.exabgp import ExaPeer, running_exabgp
+from tests.support.frr import FrrPeer, running_frr
 from tests.support.gobgpd import Gobgpd, Neighbor, reject_prefixes, running_gobgpd
 from tests.support.netns import Namespace, namespace, veth
 from tests.support.ping import pinging, reachable
-from tests.support.router import (
-    BirdPeer,
-    ExaPeer,
-    FrrPeer,
-    running_bird,
-    running_exabgp,
-    running_frr,
-)
+from tests.support.router import BirdPeer, running_bird
 from tests.support.tls import Certificates
 from tests.support.wait import until
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
@@ -44,3 +45,8 @@ async def until(
             name = what or getattr(condition, "__name__", "the condition")
             raise AssertionError(f"waited {timeout:g} s for {name}; the last look saw {last[:2000]}")
         await asyncio.sleep(every)
+
+
+async def pass_time(dice: random.Random, longest: float) -> None:
+    """Let a random time up to *longest* seconds pass: the moment of an accident, never a wait for something."""
+    await asyncio.sleep(dice.uniform(0.0, longest))

@@ -346,6 +346,50 @@ class Destination(_message.Message):
     paths: _containers.RepeatedCompositeFieldContainer[Path]
     def __init__(self, prefix: _Optional[str] = ..., paths: _Optional[_Iterable[_Union[Path, _Mapping]]] = ...) -> None: ...
 
+class ListRpkiRequest(_message.Message):
+    __slots__ = ("family",)
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    family: Family
+    def __init__(self, family: _Optional[_Union[Family, _Mapping]] = ...) -> None: ...
+
+class ListRpkiResponse(_message.Message):
+    __slots__ = ("server",)
+    SERVER_FIELD_NUMBER: _ClassVar[int]
+    server: RpkiServer
+    def __init__(self, server: _Optional[_Union[RpkiServer, _Mapping]] = ...) -> None: ...
+
+class RpkiServer(_message.Message):
+    __slots__ = ("conf", "state")
+    CONF_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    conf: RpkiServerConf
+    state: RpkiServerState
+    def __init__(self, conf: _Optional[_Union[RpkiServerConf, _Mapping]] = ..., state: _Optional[_Union[RpkiServerState, _Mapping]] = ...) -> None: ...
+
+class RpkiServerConf(_message.Message):
+    __slots__ = ("address", "remote_port")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    REMOTE_PORT_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    remote_port: int
+    def __init__(self, address: _Optional[str] = ..., remote_port: _Optional[int] = ...) -> None: ...
+
+class RpkiServerState(_message.Message):
+    __slots__ = ("uptime", "up", "record_ipv4", "record_ipv6", "serial", "end_of_data")
+    UPTIME_FIELD_NUMBER: _ClassVar[int]
+    UP_FIELD_NUMBER: _ClassVar[int]
+    RECORD_IPV4_FIELD_NUMBER: _ClassVar[int]
+    RECORD_IPV6_FIELD_NUMBER: _ClassVar[int]
+    SERIAL_FIELD_NUMBER: _ClassVar[int]
+    END_OF_DATA_FIELD_NUMBER: _ClassVar[int]
+    uptime: Timestamp
+    up: bool
+    record_ipv4: int
+    record_ipv6: int
+    serial: int
+    end_of_data: int
+    def __init__(self, uptime: _Optional[_Union[Timestamp, _Mapping]] = ..., up: _Optional[bool] = ..., record_ipv4: _Optional[int] = ..., record_ipv6: _Optional[int] = ..., serial: _Optional[int] = ..., end_of_data: _Optional[int] = ...) -> None: ...
+
 class IPAddressPrefix(_message.Message):
     __slots__ = ("prefix_len", "prefix")
     PREFIX_LEN_FIELD_NUMBER: _ClassVar[int]

@@ -64,6 +64,11 @@ class GoBgpServiceStub:
                 request_serializer=v4__pb2.WatchEventRequest.SerializeToString,
                 response_deserializer=v4__pb2.WatchEventResponse.FromString,
                 _registered_method=True)
+        self.ListRpki = channel.unary_stream(
+                '/api.GoBgpService/ListRpki',
+                request_serializer=v4__pb2.ListRpkiRequest.SerializeToString,
+                response_deserializer=v4__pb2.ListRpkiResponse.FromString,
+                _registered_method=True)
 
 
 class GoBgpServiceServicer:
@@ -105,6 +110,12 @@ class GoBgpServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRpki(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GoBgpServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -137,6 +148,11 @@ def add_GoBgpServiceServicer_to_server(servicer, server):
                     servicer.WatchEvent,
                     request_deserializer=v4__pb2.WatchEventRequest.FromString,
                     response_serializer=v4__pb2.WatchEventResponse.SerializeToString,
+            ),
+            'ListRpki': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListRpki,
+                    request_deserializer=v4__pb2.ListRpkiRequest.FromString,
+                    response_serializer=v4__pb2.ListRpkiResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -301,6 +317,33 @@ class GoBgpService:
             '/api.GoBgpService/WatchEvent',
             v4__pb2.WatchEventRequest.SerializeToString,
             v4__pb2.WatchEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRpki(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/api.GoBgpService/ListRpki',
+            v4__pb2.ListRpkiRequest.SerializeToString,
+            v4__pb2.ListRpkiResponse.FromString,
             options,
             channel_credentials,
             insecure,

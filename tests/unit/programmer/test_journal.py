@@ -113,6 +113,7 @@ def test_metrics_that_were_ever_ours_stay_ours(tmp_path: Path) -> None:
     second = Journal(file)
     assert second.own(TABLE, [200, 300]) == {200, 300}
     assert second.own(TABLE, []) == {200, 300}
+    assert second.owned() == {TABLE: {200, 300}, TableId(102): {50}}
     second.close()
 
 

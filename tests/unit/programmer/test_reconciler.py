@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from programmer.errors import PlanStale
 from programmer.fib import ForeignRoute, Ownership, TableImage, Verb, Write, WriteResult
 from programmer.journal import Journal
-from programmer.memory import MemoryFib
 from programmer.plan import Action, Gate, Operation, Plan, RuleOperation
 from programmer.reconciler import Reconciler, TableSpec
-from programmer.reconciler.loop import READ_BACK_DEADLINE
+from programmer.reconciler.loop import BATCH, READ_BACK_DEADLINE
 from programmer.route import Family, Forwarding, PrefixKey, Rule, key_of
 from tests.contract.stage import METRIC, OTHER, OURS, TABLE, net, via
+from tests.support.recording import RecordingFib
 from tests.support.wait import until
 
 V4 = Family.IPV4
@@ -29,25 +29,6 @@ RULE = Rule(V4, 1000, TABLE)
 
 def key(prefix: str) -> PrefixKey:
     return key_of(net(prefix))
-
-
-class RecordingFib(MemoryFib):
-    """Remembers what it was asked to write, and refuses what is in ``refused``."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[Write] = []
-        self.refused: set[PrefixKey] = set()
-
-    async def write(self, writes: Sequence[Write], protocol: int) -> list[WriteResult]:
-        self.asked += writes
-        results = []
-        for write in writes:
-            if write.key in self.refused:
-                results.append(WriteResult(errno.ENETUNREACH, "Nexthop has invalid gateway"))
-            else:
-                results += await super().write([write], protocol)
-        return results
 
 
 class Rig:
@@ -498,6 +479,47 @@ async def test_an_interrupted_read_is_no_knowledge() -> None:
     await rig.turn(3, seconds=1.0)
     assert rig.reconciler.ready
     assert rig.fib.asked == []
+
+
+class Interrupted(RecordingFib):
+    """Calls ``meanwhile`` while a write is on its way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_link("east", "10.1.0.1/24")
+        self.add_link("west", "10.2.0.1/24")
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    async def write(self, writes: Sequence[Write], protocol: int) -> list[WriteResult]:
+        results = await super().write(writes, protocol)
+        self.meanwhile()
+        return results
+
+
+@pytest.mark.parametrize("new_metric", [METRIC, OLD_METRIC])
+async def test_a_table_may_be_taken_out_while_it_is_written(new_metric: int) -> None:
+    fib = Interrupted()
+    rig = Rig(fib=fib)
+    rig.want({A: rig.east()})
+    await rig.turn(4)
+    fib.meanwhile = lambda: rig.reconciler.configure([], frozenset(), Gate.AUTO)
+    rig.want({A: rig.west(metric=new_metric), B: rig.west()})
+    await rig.turn(4)
+    assert rig.reconciler.tables == {}
+    fib.meanwhile = lambda: None
+    rig.reconciler.configure([WIDE], frozenset(), Gate.AUTO)
+    rig.want({B: rig.west()})
+    await rig.turn(8)
+    assert await rig.installed() == {key(B): rig.west()}
+
+
+async def test_a_change_to_dry_run_stops_what_is_being_written() -> None:
+    fib = Interrupted()
+    rig = Rig(fib=fib)
+    fib.meanwhile = lambda: rig.reconciler.configure([WIDE], frozenset(), Gate.DRY_RUN)
+    rig.want({f"10.{number >> 8}.{number & 255}.0/24": rig.east() for number in range(2 * BATCH)})
+    await rig.turn(20, seconds=60.0)
+    assert len(fib.asked) == BATCH
 
 
 PREFIXES = [A, B, C, "203.0.112.0/23"]

@@ -229,7 +229,9 @@ async def test_change_goes_on_when_its_caller_is_gone_and_is_waited_for(tmp_path
     async with serve(tmp_path, None, book, book):
         async with grpc.aio.insecure_channel(f"unix:{tmp_path}/admin.sock") as channel:
             call = channel.unary_unary(
-                "/bgpmon.v1.Control/Approve", request_serializer=messages.ApproveRequest.SerializeToString
+                "/bgpmon.v1.Control/Approve",
+                request_serializer=messages.ApproveRequest.SerializeToString,
+                response_deserializer=messages.Document.FromString,
             )(messages.ApproveRequest(digest="7f3a"))
             answer = asyncio.ensure_future(call)
             await begun.wait()

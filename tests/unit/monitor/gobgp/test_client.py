@@ -63,7 +63,7 @@ def test_a_broken_table_is_an_error_of_ours_or_none(noise: bytes, position: int)
     response = GENERATION_4.messages.WatchEventResponse
     whole = response(table=response.TableEvent(paths=[path(GENERATION_4)] * 3)).SerializeToString()
     damaged = whole[:position] + noise + whole[position:]
-    parts = []
+    parts: list[tuple[int, int]] = []
     with contextlib.suppress(SourceError):
         parts += split_table(damaged)
     assert all(0 <= start <= end <= len(damaged) for start, end in parts)

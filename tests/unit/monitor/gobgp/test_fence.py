@@ -55,6 +55,7 @@ def test_a_session_that_still_stands_means_that_policy_rejects() -> None:
     one = by_speaker()
     fence.hold(one)
     fence.examine()
+    assert one.path is not None
     assert released(fence, (PEER, RECEIVED_AT - 10)) == [PathRejected(Family.IPV4, one.key, one.path)]
 
 

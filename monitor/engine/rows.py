@@ -1,0 +1,335 @@
+"""Routes as the filter language sees them, and the search for those that a filter matches."""
+
+import time
+from collections.abc import Iterable
+from itertools import chain
+
+from monitor.engine.core import Engine
+from monitor.engine.domain import DomainTable
+from monitor.engine.slices import Smallest, Turns
+from monitor.engine.text import hop_document, interface_name
+from monitor.filter import PrefixBounds, Query, Relation, parse
+from monitor.ports import Document
+from monitor.rib.attribute import PathAttributes, Rpki
+from monitor.rib.domain import Verdict
+from monitor.rib.path import Path
+from programmer.approval import Decision
+from programmer.fib import ForeignRoute
+from programmer.reconciler import TableState
+from programmer.route import (
+    Address,
+    Family,
+    Forwarding,
+    PrefixKey,
+    TableId,
+    covering_key,
+    family_of,
+    key_of,
+    sort_key,
+    text_of,
+)
+
+MOST_ROWS = 20_000
+"""Routes in one answer, whatever was asked for; the total counts all."""
+
+EVERYTHING = parse("")
+
+Place = tuple[TableId, Family, PrefixKey, int | None]
+"""Where a row is found again: the last item is the metric of a foreign route, None for one of ours."""
+
+
+class Row:
+    """One route; see ``monitor.filter.row``.  What costs something is found out when it is asked for."""
+
+    __slots__ = ("_asked", "_engine", "_foreign", "_path", "_state", "_words", "domain", "forwarding", "key")
+
+    def __init__(
+        self, engine: Engine, state: TableState, key: PrefixKey, value: Forwarding, foreign: ForeignRoute | None = None
+    ) -> None:
+        self._engine = engine
+        self._state = state
+        self._foreign = foreign
+        self._asked = False
+        self._path: Path | None = None
+        self._words: tuple[str, str, str] | None = None
+        self.key = key
+        self.forwarding = value
+        spec = state.spec
+        self.domain = engine.domain_of_table(spec.table) if foreign else engine.describe(spec.table, spec.family, key)
+
+    @property
+    def family(self) -> Family:
+        """The address family."""
+        return self._state.spec.family
+
+    @property
+    def table(self) -> int:
+        """Kernel table."""
+        return self._state.spec.table
+
+    @property
+    def metric(self) -> int:
+        """Metric of the route."""
+        return self.forwarding.metric
+
+    @property
+    def protocol(self) -> int:
+        """Route protocol number (rtm_protocol)."""
+        return self._foreign.protocol if self._foreign else self._engine.config.protocol
+
+    def _said(self) -> tuple[str, str, str]:
+        if self._words is None:
+            foreign = self._foreign is not None
+            self._words = ("foreign", "", "") if foreign else route_state(self._engine, self._state, self.key)
+        return self._words
+
+    @property
+    def state(self) -> str:
+        """``installed``, ``pending``, ``add``, ``change``, ``remove``, ``held``, ``failed``, ``conflict`` or ``foreign``."""
+        return self._said()[0]
+
+    @property
+    def reason(self) -> str:
+        """The label of ``monitor.rib.reason``, empty for a foreign route."""
+        return self._said()[1]
+
+    @property
+    def op(self) -> str:
+        """The glyph of the pending operation, or empty."""
+        return self._said()[2]
+
+    def _decision(self) -> Decision | None:
+        if not self.op:
+            return None
+        return self._engine.reconciler.decide(self._state, self._state.operation(self.key))
+
+    @property
+    def class_(self) -> str:
+        """Class of the pending operation, or empty."""
+        decision = self._decision()
+        return decision.category if decision else ""
+
+    @property
+    def risk(self) -> str:
+        """Risk of the pending operation, or empty."""
+        decision = self._decision()
+        return decision.risk if decision else ""
+
+    def _best(self) -> Path | None:
+        if not self._asked:
+            self._asked = True
+            domain = None if self._foreign else self._engine.domains.get(self.domain)
+            self._path = best_path(domain, self.family, self.key) if domain else None
+        return self._path
+
+    @property
+    def peer(self) -> str:
+        """Address of the best path's peer, or empty."""
+        path = self._best()
+        return path.peer.address if path else ""
+
+    @property
+    def asn(self) -> int:
+        """AS number of that peer, 0 while unknown."""
+        path = self._best()
+        table = self._engine.peers.get(path.peer) if path else None
+        return table.peer.asn if table else 0
+
+    @property
+    def description(self) -> str:
+        """What the speaker's configuration says about that peer."""
+        path = self._best()
+        table = self._engine.peers.get(path.peer) if path else None
+        return table.peer.description if table else ""
+
+    @property
+    def attributes(self) -> PathAttributes | None:
+        """The best path's attributes."""
+        path = self._best()
+        return path.attributes if path else None
+
+    @property
+    def received_at(self) -> float | None:
+        """When the best path was last accepted."""
+        path = self._best()
+        return float(path.received_at) if path else None
+
+    @property
+    def rpki(self) -> Rpki:
+        """Origin validation state of the best path."""
+        path = self._best()
+        return path.rpki if path else Rpki.NONE
+
+    @property
+    def rule(self) -> str:
+        """The import rule that accepts it, or empty."""
+        domain = None if self._foreign else self._engine.domains.get(self.domain)
+        chosen = choose(domain, self.family, self.key) if domain else None
+        return rule_label(domain, chosen[1].rule) if domain and chosen else ""
+
+    @property
+    def best(self) -> bool:
+        """True for every route of ours: it stands for the best path."""
+        return self._foreign is None
+
+    @property
+    def next_hops(self) -> tuple[Address, ...]:
+        """Gateways."""
+        return tuple(hop.address for hop in self.forwarding.next_hops if hop.address is not None)
+
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        """Names of the links."""
+        links = self._engine.reconciler.links
+        return tuple(interface_name(links, hop.ifindex) for hop in self.forwarding.next_hops)
+
+    @property
+    def ecmp(self) -> int:
+        """Number of next hops."""
+        return len(self.forwarding.next_hops)
+
+    def document(self, now: float) -> Document:
+        """The row as ``bgpmon routes -o json`` shows it; *now* is in seconds since the epoch."""
+        links = self._engine.reconciler.links
+        attributes, received_at = self.attributes, self.received_at
+        return {
+            "domain": self.domain,
+            "table": self.table,
+            "prefix": text_of(self.family, self.key),
+            "next_hops": [hop_document(links, hop) for hop in self.forwarding.next_hops],
+            "metric": self.metric,
+            "state": self.state,
+            "peer": self.peer or None,
+            "as_path": attributes.as_path_text if attributes else None,
+            "reason": self.reason,
+            "age_seconds": max(0, int(now - received_at)) if received_at is not None else None,
+            "protocol": self.protocol,
+        }
+
+
+async def find(engine: Engine, query: Query, domain: str, most: int) -> Document:
+    """Return ``{items, total, truncated}``: the first *most* routes that match, by table, family and prefix.
+
+    Walks in slices; a filter that names prefixes exactly, or what covers them, costs as many look-ups as it has lengths.
+    """
+    turns, now = Turns(), time.time()
+    matches = None if query == EVERYTHING else query.matches
+    bounds = query.prefix_bounds()
+    found: Smallest[Place] = Smallest(most)
+    steps = 0
+    for name, state in sorted(engine.reconciler.tables.items()):
+        table, family = name
+        several = sum(item.config.table == table for item in engine.domains.values()) > 1
+        if domain and not several and engine.domain_of_table(table) != domain:
+            continue
+        inside = _enclosing(family, bounds)
+        for key, metric in _places(state, bounds):
+            steps += 1
+            if not steps & 31:
+                await turns.pause()
+            if inside is not None and not _lies_in(key, inside):
+                continue
+            if matches is not None or (domain and several):
+                row = row_at(engine, state, key, metric)
+                if row is None or (domain and row.domain != domain) or (matches is not None and not matches(row, now)):
+                    continue
+            found.offer((table, family, sort_key(key), metric or 0), (table, family, key, metric))
+    items: list[Document] = []
+    for table, family, key, metric in found.items():
+        at = engine.reconciler.tables.get((table, family))
+        row = row_at(engine, at, key, metric) if at is not None else None
+        if row is not None:
+            items.append(row.document(now))
+        await turns.pause()
+    return {"items": items, "total": found.count, "truncated": len(items) < found.count}
+
+
+def _places(state: TableState, bounds: PrefixBounds | None) -> Iterable[tuple[PrefixKey, int | None]]:
+    """Return the key of every route, or of those that *bounds* name: ours first, then foreign ones with their metric."""
+    # Copies of the keys: the tables change while others have their turn.
+    foreign = list(state.image.foreign)
+    if bounds is None or bounds.relation is Relation.IN:
+        ours: Iterable[PrefixKey] = chain(list(state.desired), list(state.difference.remove))
+    else:
+        wanted = _named(state.spec.family, bounds)
+        ours = (key for key in wanted if key in state.desired or state.current(key) is not None)
+        foreign = [place for place in foreign if place[0] in wanted]
+    return chain(((key, None) for key in ours), foreign)
+
+
+def _enclosing(family: Family, bounds: PrefixBounds | None) -> list[tuple[int, PrefixKey]] | None:
+    """Return length and key of the prefixes that every match lies in, None if it can lie anywhere."""
+    if bounds is None or bounds.relation is not Relation.IN:
+        return None
+    return [(prefix.prefixlen, key_of(prefix)) for prefix in bounds.prefixes if family_of(prefix) is family]
+
+
+def _named(family: Family, bounds: PrefixBounds) -> set[PrefixKey]:
+    """Return every key that stands in the relation EXACT or COVERS to one of the prefixes."""
+    found: set[PrefixKey] = set()
+    for prefix in bounds.prefixes:
+        if family_of(prefix) is not family:
+            continue
+        key = key_of(prefix)
+        if bounds.relation is Relation.EXACT:
+            found.add(key)
+        else:
+            found.update(covering_key(key, length) for length in range(prefix.prefixlen + 1))
+    return found
+
+
+def _lies_in(key: PrefixKey, prefixes: list[tuple[int, PrefixKey]]) -> bool:
+    return any(key[0] >= length and covering_key(key, length) == whole for length, whole in prefixes)
+
+
+def row_at(engine: Engine, state: TableState, key: PrefixKey, metric: int | None) -> Row | None:
+    """Return the row at a place, or None when the route has gone meanwhile."""
+    if metric is not None:
+        foreign = state.image.foreign.get((key, metric))
+        return Row(engine, state, key, foreign.forwarding, foreign) if foreign else None
+    value = state.desired.get(key) or state.current(key)
+    return None if value is None else Row(engine, state, key, value)
+
+
+def best_path(domain: DomainTable, family: Family, key: PrefixKey) -> Path | None:
+    """Return the best path of a prefix as the domain would choose it now."""
+    if key in domain.desired[family]:
+        told = [held for table in domain.peers.values() if (held := domain.view(table, family).get(key)) is not None]
+        if len(told) == 1 and isinstance(told[0], Path):  # there was nothing to choose from
+            return told[0]
+    chosen = choose(domain, family, key)
+    return chosen[0] if chosen else None
+
+
+def choose(domain: DomainTable, family: Family, key: PrefixKey) -> tuple[Path, Verdict] | None:
+    """Return the best path of a prefix and the verdict on it, None where no path is used."""
+    candidates = domain.candidates(family, key)
+    if not candidates or not domain.choosing:
+        return None
+    selection = domain.select(family, key, candidates)
+    if selection.best < 0:
+        return None
+    return candidates[selection.best].candidate.path, selection.verdicts[selection.best]
+
+
+def rule_label(domain: DomainTable, number: int | None) -> str:
+    """Return the import rule of that number as people read it, or an empty text."""
+    return next((rule.label for rule in domain.config.imports if rule.number == number), "")
+
+
+def route_state(engine: Engine, state: TableState, key: PrefixKey) -> tuple[str, str, str]:
+    """Return a route's state, the label of its reason, and the glyph of its pending operation."""
+    if key in state.conflicts:
+        return "conflict", "foreign-conflict", ""
+    if key in state.acknowledged:  # installed is what has been read back
+        return "pending", "pending", ""
+    if key not in state.difference:
+        return "installed", "installed", ""
+    operation = state.operation(key)
+    if key in state.failures:
+        return "failed", "kernel-refused", operation.action.value
+    if operation.after is None and (not state.removals_allowed or state.guard.held_since is not None):
+        return "held", "pending", operation.action.value
+    mode = engine.config.mode.value
+    reason = {"dry-run": "dry-run", "approve": "waits-for-approval"}.get(mode, "pending")
+    return {"+": "add", "~": "change", "-": "remove"}[operation.action.value], reason, operation.action.value

@@ -1,0 +1,23 @@
+"""Fixtures of the tests with real daemons."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.site import Wires, wired
+from tests.support.two_routers import TwoRouters, two_routers
+
+
+@pytest.fixture
+def wires(root_namespaces: None) -> Iterator[Wires]:
+    """Cables between a node and three routers."""
+    with wired() as wires:
+        yield wires
+
+
+@pytest.fixture
+def site(root_namespaces: None, daemon_directory: Path) -> Iterator[TwoRouters]:
+    """A node with two routers, for tests of the source alone."""
+    with two_routers(daemon_directory) as site:
+        yield site
