@@ -184,7 +184,7 @@ async def up(here: Site, bgpmon: Bgpmon) -> None:
     await here.gobgpd.peers_established(EAST)
 
     async def said() -> bool:
-        return (await peer(bgpmon))["state"] == "established"
+        return bool((await peer(bgpmon))["state"] == "established")
 
     await until(said, what="bgpmon to see the session")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_network
+from typing import Any
 
 from monitor.rib.path import PeerId
 from tests.support.scenario_clock import run_without_waiting
@@ -93,7 +94,7 @@ def test_a_route_stays_while_the_state_of_a_new_origin_is_asked_for() -> None:
     async def play(stage: Stage, router: Router) -> None:
         certify(stage, A)
         source = stage.sources["fabric"]
-        source.roas |= {(ip_network(A), 64999)}
+        source.roas = {*(source.roas or ()), (ip_network(A), 64999)}
         await come_up(stage, router, A)
         before = len(stage.kernel.asked)
         stage.announce(router, [A], stage.path(router, 2000.0, as_path=(65001, 64999)))
@@ -110,10 +111,11 @@ def test_a_frozen_peer_is_shown_and_recovers() -> None:
         stage.announce(router, [B, C], stage.path(router, 2000.0))
         await stage.settle()
         assert await stage.routes(101) == {A: VIA}
-        (peer,) = (await stage.feed.peers())["items"]
+        document: Any = await stage.feed.peers()
+        (peer,) = document["items"]
         assert peer["families"]["ipv4"]["peer_limit"]["state"] == "frozen"
         assert (await stage.feed.explain(B))["reason"] == "peer-limit"
-        assert "3 ipv4 paths, limit 2" in (await stage.feed.explain(B))["verdict"]
+        assert "3 ipv4 paths, limit 2" in str((await stage.feed.explain(B))["verdict"])
         stage.withdraw(router, [C])
         await stage.settle()
         assert await stage.routes(101) == {A: VIA, B: VIA}

@@ -309,7 +309,12 @@ def test_the_newest_prefixes_are_found_without_looking_at_the_others() -> None:
 def test_the_kernels_table_is_that_of_the_domain() -> None:
     asked: list[tuple[TableId, Family]] = []
     stage = Stage(ready=False)
-    limits = PeerLimits(lambda *_: None, stage.notes.append, lambda table, family: asked.append((table, family)) or ())
+
+    def installed(table: TableId, family: Family) -> Collection[PrefixKey]:
+        asked.append((table, family))
+        return ()
+
+    limits = PeerLimits(lambda *_: None, stage.notes.append, installed)
     limits.assign(stage.table, stage.domain, ready=False)
     limits.judge(ready=True)
     assert asked == [(TableId(101), V4)]
