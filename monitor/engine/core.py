@@ -79,6 +79,7 @@ class Engine:
         self.peers: dict[PeerId, PeerTable] = {}
         self.domains: dict[str, DomainTable] = {}
         self.endpoints = tuple(endpoints)
+        self.retired: dict[TableId, frozenset[int]] = {}
         self.started_at = time.time()
         self._dirty: dict[tuple[str, Family], dict[PrefixKey, None]] = {}
         self._wake = asyncio.Event()
@@ -117,6 +118,10 @@ class Engine:
             budget = first.removal_budget
             for family in Family:
                 specs[table, family] = TableSpec(table, family, owned, budget.percent, budget.routes, budget.hold)
+        # Nothing is wanted any more in a table that a former configuration named: what we wrote there is to go.
+        self.retired = {table: owned for table, owned in self.journal.owned().items() if table not in config.tables}
+        for table, owned in self.retired.items():
+            specs |= {(table, family): TableSpec(table, family, owned) for family in Family}
         self.reconciler.configure(list(specs.values()), rules, Gate(config.mode.value))
         for domain in self.domains.values():
             for family in Family:
@@ -126,6 +131,8 @@ class Engine:
             self.reconciler.allow_removals(table, family, allowed=False)
             for name in (item.name for item in config.domains if item.table == table):
                 self._mark(name, family, wanted)
+            if table in self.retired:
+                self.reconciler.want(table, family, [(key, None) for key in wanted])
         for peer in self.peers.values():
             self._assign(peer)
         self.links_changed(self.reconciler.links)
@@ -495,11 +502,13 @@ class Engine:
         if unassigned:
             found.append(f"peers in no domain: {', '.join(sorted(unassigned))}")
         for (table, family), state in self.reconciler.tables.items():
+            if table in self.retired and state.image.routes:
+                there = plural(len(state.image.routes), f"{family.label} route")
+                found.append(f"table {table} belongs to no domain any more: {there} of ours there to be removed")
             if state.conflicts:
                 shown = ", ".join(text_of(family, key) for key in sorted(state.conflicts)[:3])
-                found.append(
-                    f"table {table}: {plural(len(state.conflicts), 'route')} would meet a foreign one, which is left alone: {shown}"
-                )
+                many = plural(len(state.conflicts), "route")
+                found.append(f"table {table}: {many} would meet a foreign one, which is left alone: {shown}")
             left = state.guard.wait(self.reconciler.monotonic())
             if left is not None:
                 held = f"{plural(len(state.difference.remove), 'removal')} held by the budget"
