@@ -55,6 +55,7 @@ clean: ## remove what the tools made, the virtual environment and the fetched pa
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv: .venv/.ready
+	@:
 
 .venv/.ready: pyproject.toml constraints.txt
 	@tools/venv

@@ -115,6 +115,7 @@ nothing yet. Everything about it is in {HOME}: bgpmon/bgpmon.yaml, gobgpd/gobgpd
   bgpmon explain 0.0.0.0/1                               why half a default route is refused
   bgpmon domains                                         where paths stop on their way, and why
   bgpmon plan freeze, then bgpmon approve DIGEST         let the kernel have it
+  ip -n {PREFIX}node route show table 101                what the kernel itself says
 """
 
 
