@@ -103,8 +103,9 @@ class Plan:
         hashed = hashlib.sha256()
         head = [DIGEST_FORMAT, self.number, self.node, self.policy, self.created_at, self.expires_at]
         hashed.update(json.dumps(head, separators=(",", ":")).encode())
-        for operation in sorted(self.operations, key=lambda item: (item.table, item.family, item.key)):
-            hashed.update(json.dumps(operation_document(operation), separators=(",", ":")).encode())
+        ordered = sorted(self.operations, key=lambda item: (item.table, item.family, item.key))
+        for text in operation_texts(ordered):
+            hashed.update(text.encode())
         for rule, add in sorted(self.rule_operations, key=lambda item: (item.rule.family, item.rule.text, item.add)):
             hashed.update(json.dumps([rule.family.label, rule.text, add], separators=(",", ":")).encode())
         return hashed.hexdigest()

@@ -17,7 +17,7 @@ from monitor.rib.protect import ProtectedSet
 from monitor.rib.reason import Reason, Stage
 from programmer.route import Family, Forwarding, PrefixKey
 
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 5
 """Routes admitted within this time before a limit is crossed belong to the same burst, and go with it."""
 
 

@@ -18,7 +18,6 @@ from monitor.filter import parse
 from monitor.ports import Document
 from programmer.fib import Links
 from programmer.plan import Operation, RuleOperation, short_digest
-from programmer.reconciler import TableState
 from programmer.route import Address, Family, PrefixKey, TableId, covering_key, host_key, text_of
 
 MOST_OPERATIONS = 5000
@@ -117,7 +116,7 @@ class EngineFeed:
         turns = Turns()
         first: Smallest[tuple[TableId, Family, PrefixKey]] = Smallest(MOST_OPERATIONS)
         for (table, family), state in list(self.engine.reconciler.tables.items()):
-            for step, key in enumerate(_pending_keys(state)):
+            for step, key in enumerate(state.pending()):
                 if not step & 127:
                     await turns.pause()
                 first.offer((table, family, key), (table, family, key))
@@ -133,11 +132,11 @@ class EngineFeed:
         """Return every operation of the live plan in its order; collected in slices, each as it is at that moment."""
         turns = Turns()
         found: list[Operation] = []
-        for (table, family), state in sorted(self.engine.reconciler.tables.items()):
-            for step, key in enumerate(await ordered(_pending_keys(state), turns)):
+        for _, state in sorted(self.engine.reconciler.tables.items()):
+            for step, key in enumerate(await ordered(state.pending(), turns)):
                 if not step & 127:
                     await turns.pause()
-                operation = Operation(table, family, key, state.current(key), state.desired.get(key))
+                operation = state.operation(key)
                 if operation.before != operation.after:
                     found.append(operation)
         return found
@@ -203,15 +202,6 @@ class EngineFeed:
                 item |= operation_document(links, operation, self.engine.domain_of_table(operation.table))
             items.append(item)
         return {"items": items}
-
-
-def _pending_keys(state: TableState) -> list[PrefixKey]:
-    """Return the keys of what could be written now, conflicts left out; copied, as the table changes while others work."""
-    difference = state.difference
-    keys = [*difference.add, *difference.change]
-    if state.conflicts:
-        keys = [key for key in keys if key not in state.conflicts]
-    return keys + list(difference.remove) if state.removals_allowed else keys
 
 
 def find_plan(engine: Engine, digest: str) -> tuple[int, str, str, tuple[float, float], str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from monitor.config import LimitAction, PeerLimit
-from monitor.engine.domain import DomainTable
+from monitor.engine.domain import SETTLE_SECONDS, DomainTable
 from monitor.engine.peer import Held, PeerTable
 from monitor.engine.view import paths_of
 from monitor.ports import Document
@@ -19,9 +19,6 @@ from monitor.rib.path import PeerId
 from programmer.route import Family, PrefixKey, TableId
 
 log = logging.getLogger("bgpmon.engine")
-
-SETTLE_SECONDS = 5
-"""Prefixes that arrived within this time before a limit is crossed belong to the same burst, and go with it."""
 
 SAMPLES = 10
 """Seconds over which a table is watched for growth: without any, the newest prefixes are no part of a burst."""

@@ -401,11 +401,7 @@ class Reconciler:
 
     def live_operations(self) -> list[Operation]:
         """Return every pending operation that could be written; removals only where knowledge is complete."""
-        found: list[Operation] = []
-        for state in self.tables.values():
-            difference = state.difference
-            for keys in (difference.add, difference.change, self.removable(state)):
-                found += [state.operation(key) for key in keys if key not in state.conflicts]
+        found = [state.operation(key) for state in self.tables.values() for key in state.pending()]
         return sorted(found, key=lambda item: (item.table, item.family, item.key))
 
     async def apply_plan(self, plan: Plan, actor: str, most: int, percent: float) -> Applied:
@@ -439,13 +435,9 @@ class Reconciler:
         return operation.action is not Action.REMOVE or self.tables[operation.table, operation.family].removals_allowed
 
     async def withdraw_all(self, actor: str) -> Applied:
-        """Delete every route and rule of ours, and write nothing more until the process is started again.
-
-        Tables that only an older configuration named are among them.
-        """
+        """Delete every route and rule of ours, and write nothing more until the process is started again."""
         async with self._lock:
             self.stopped = True
-            retired = self._take_up_retired()
             self._doubt(self.tables)
             self._rescan = dict.fromkeys(self._rescan, 0.0)
             self._rules_dirty = True
@@ -464,22 +456,8 @@ class Reconciler:
                     self.journal.finish(change, results)
                     applied.done += sum(not result.errno for result in results)
                     applied.failed += sum(bool(result.errno) for result in results)
-            for name in retired:
-                self.tables.pop(name, None)
             self.rescan()
         return applied
-
-    def _take_up_retired(self) -> list[tuple[TableId, Family]]:
-        """Put tables that we wrote to, and that are no longer configured, beside the others; returns their names."""
-        retired = [
-            TableSpec(table, family, metrics)
-            for table, metrics in self.journal.owned().items()
-            for family in Family
-            if (table, family) not in self.tables
-        ]
-        for spec in retired:
-            self.tables[spec.table, spec.family] = TableState(spec, self.protocol)
-        return [(spec.table, spec.family) for spec in retired]
 
 
 def writes_of(operation: Operation) -> list[Write]:

@@ -132,15 +132,6 @@ class TableState:
         self.drift_total += len(drifted)
         return len(drifted)
 
-    def take(self, image: TableImage, now: float) -> int:
-        """Do what ``taking`` does, in one go."""
-        steps = self.taking(image, now)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                return int(end.value)
-
     def observe(self, event: RouteEvent) -> bool:
         """Apply one kernel event; returns True when somebody else changed one of our routes, or might have."""
         key, image = event.key, self.image
@@ -196,6 +187,14 @@ class TableState:
         others = sorted(found for at, found in image.extras if at == key)
         if others:
             image.routes[key] = image.extras.pop((key, others[0]))
+
+    def pending(self) -> list[PrefixKey]:
+        """Return the keys of what could be written, in no order: no conflicts, and no removals before they are allowed."""
+        difference = self.difference
+        keys = [*difference.add, *difference.change]
+        if self.conflicts:
+            keys = [key for key in keys if key not in self.conflicts]
+        return keys + list(difference.remove) if self.removals_allowed else keys
 
     def operation(self, key: PrefixKey) -> Operation:
         """Return the operation that is pending at *key*."""

@@ -17,6 +17,7 @@ from programmer.plan import (
     forwarding_of,
     operation_document,
     operation_of,
+    operation_texts,
     short_digest,
 )
 from programmer.route import Family, Forwarding, NextHop, Rule, TableId, key_of
@@ -71,6 +72,12 @@ def plan_of(*found: Operation, rules: tuple[RuleOperation, ...] = ()) -> Plan:
 @given(operations())
 def test_an_operation_survives_json(operation: Operation) -> None:
     assert operation_of(json.loads(json.dumps(operation_document(operation)))) == operation
+
+
+@given(st.lists(operations()))
+def test_operations_as_text_are_their_documents_in_the_shortest_json(found: list[Operation]) -> None:
+    texts = [json.dumps(operation_document(operation), separators=(",", ":")) for operation in found]
+    assert operation_texts(found) == texts
 
 
 @given(st.none() | forwardings)

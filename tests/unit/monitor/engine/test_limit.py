@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from monitor.engine.domain import DomainTable
-from monitor.engine.limit import SETTLE_SECONDS, Guard, PeerLimits, guard_document, newest, received
+from monitor.engine.domain import SETTLE_SECONDS, DomainTable
+from monitor.engine.limit import Guard, PeerLimits, guard_document, newest, received
 from monitor.engine.peer import PeerTable
 from monitor.rib.path import Path
 from monitor.rib.peer import PeerFamily
