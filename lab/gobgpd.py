@@ -81,6 +81,14 @@ class GobgpdConfig:
     """Announce nothing to anybody: what one peer says is not told to another."""
     policies: str = ""
     """TOML tables ``defined-sets`` and ``policy-definitions``, put at the end as they are."""
+    bmp: Sequence[str] = ()
+    """BMP stations that it connects to, each as ADDRESS:PORT."""
+    bmp_view: str = "pre-policy"
+    """What it exports there: ``pre-policy``, ``post-policy``, ``both``, ``local-rib`` or ``all``."""
+    bmp_statistics: int = 0
+    """Seconds between statistics reports; 0 for none."""
+    reject_all: bool = False
+    """Refuse every path on import, as Cilium does."""
     import_policies: Sequence[str] = ()
     """Names of the policies that paths pass on the way in; what none of them decides is accepted."""
 
@@ -96,13 +104,23 @@ class GobgpdConfig:
         if self.multipath:
             yield "[global.use-multiple-paths.config]"
             yield "enabled = true"
-        if self.import_policies or self.listen_only:
+        if self.import_policies or self.listen_only or self.reject_all:
             yield "[global.apply-policy.config]"
         if self.listen_only:
             yield 'default-export-policy = "reject-route"'
-        if self.import_policies:
+        if self.reject_all:
+            yield 'default-import-policy = "reject-route"'
+        elif self.import_policies:
             yield f"import-policy-list = {json.dumps(list(self.import_policies))}"
             yield 'default-import-policy = "accept-route"'
+        for station in self.bmp:
+            address, _, port = station.rpartition(":")
+            yield "[[bmp-servers]]"
+            yield "[bmp-servers.config]"
+            yield f"address = {_text(address)}"
+            yield f"port = {port}"
+            yield f"route-monitoring-policy = {_text(self.bmp_view)}"
+            yield f"statistics-timeout = {self.bmp_statistics}"
 
 
 def reject_prefixes(name: str, *prefixes: str) -> str:

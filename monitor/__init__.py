@@ -5,7 +5,9 @@ filter   the filter language (pure)
 config   the configuration file
 ports    what parts may ask of each other
 engine   sources in, domains kept, desired routes to the programmer, views out
+flow     between a source's reader and the engine
 gobgp    a source: gobgpd over gRPC
+bmp      a source: Cilium, or any speaker that exports BMP
 api      the daemon's own gRPC API, both ends
 daemon   the process: tasks, signals, sockets
 cli      the command line

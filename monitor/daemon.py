@@ -16,7 +16,10 @@ from pathlib import Path as FilePath
 from typing import TextIO
 
 from monitor.api.server import serve
-from monitor.config import Config, ConfigError, Overrides, SourceConfig, load
+from monitor.bmp.access import Admission, Sockets
+from monitor.bmp.source import BmpSource
+from monitor.config import BmpView, Config, ConfigError, Overrides, SourceConfig, load
+from monitor.config.parse import listen_place
 from monitor.engine import Engine, EngineControl, EngineFeed, refuse_occupied
 from monitor.engine.surroundings import Surroundings
 from monitor.errors import MonitorError, Refused
@@ -111,16 +114,29 @@ def endpoints(config: Config) -> list[Address]:
     """Return the addresses that must stay reachable: the API server of the cluster, and sources elsewhere."""
     names = [os.environ.get("KUBERNETES_SERVICE_HOST", "")]
     names += [source.gobgp.rpartition(":")[0].strip("[]") for source in config.sources]
-    found: list[Address] = []
+    found: list[Address] = [address for source in config.sources for address in source.allow_addresses]
     for name in names:
         with contextlib.suppress(ValueError):
             found.append(ipaddress.ip_address(name))
     return found
 
 
-def source_of(config: Config, source: SourceConfig) -> GobgpSource:
-    """Return the adapter for one configured source."""
+def source_of(config: Config, source: SourceConfig, sockets: Sockets | None) -> GobgpSource | BmpSource:
+    """Return the adapter for one configured source; Refused where the kernel at hand has no *sockets* for it."""
     waits = [domain.end_of_rib_wait for domain in config.domains if domain.source == source.name]
+    if source.bmp:
+        if sockets is None:
+            raise Refused(f"source {source.name}: there is no BMP here, where the kernel is a simulated one")
+        admission = Admission(frozenset(source.allow_uids), frozenset(source.allow_addresses))
+        return BmpSource(
+            source.name,
+            listen_place(source.bmp),
+            admission,
+            sockets,
+            post=source.view is BmpView.POST,
+            end_of_rib_wait=max(waits, default=30.0),
+            zones=_zones(config, source.name),
+        )
     tls = source.tls
     return GobgpSource(
         source.name,
@@ -131,11 +147,26 @@ def source_of(config: Config, source: SourceConfig) -> GobgpSource:
     )
 
 
+def _zones(config: Config, source: str) -> dict[Address, str]:
+    """Return the interface of each link-local peer that the configuration names on exactly one."""
+    named: dict[Address, set[str]] = {}
+    for domain in config.domains:
+        for selector in domain.peers if domain.source == source else ():
+            if selector.prefix is not None and selector.interface:
+                named.setdefault(selector.prefix.network_address, set()).add(selector.interface)
+    return {address: interfaces.pop() for address, interfaces in named.items() if len(interfaces) == 1}
+
+
 async def _run(config: Config, reread: Callable[[], Config]) -> None:
     # What runs on another kernel, as the demo does, needs no netlink.
-    from programmer.netlink import LinuxFib  # noqa: PLC0415
+    from programmer.netlink import LinuxFib, NamespaceSockets  # noqa: PLC0415
 
-    await operate(config, await LinuxFib.open(config.netns), reread)
+    fib = await LinuxFib.open(config.netns)
+    sockets = NamespaceSockets(fib.identity)
+    try:
+        await operate(config, fib, reread, sockets=sockets)
+    finally:
+        await sockets.close()
 
 
 async def operate(
@@ -146,15 +177,16 @@ async def operate(
     faces: Faces = lambda feed, control: (feed, control),
     beside: Beside | None = None,
     around: Surroundings | None = None,
+    sockets: Sockets | None = None,
 ) -> None:
     """Run the daemon of *config* on the kernel *fib* until SIGTERM or SIGINT; closes *fib* and leaves its routes.
 
     *reread* returns the configuration as it is now, for a reload.  What *faces* returns is served in place of the
     engine's own answers.  *beside* runs along with the daemon, and ends it by returning.  *around* is the machine that
-    ``doctor`` looks at, by default this one.
+    ``doctor`` looks at, by default this one.  *sockets* are those of the kernel's namespace, where BMP sources listen.
     """
     journal = Journal(f"{config.state_dir}/journal.db")
-    sources = [(source_of(config, source), source.gobgp) for source in config.sources]
+    sources = [(source_of(config, source, sockets), source.target) for source in config.sources]
     log.info(
         "node %s, mode %s, kernel: %s, tables %s", config.node, config.mode, fib.description, sorted(config.tables)
     )

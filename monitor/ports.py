@@ -24,6 +24,13 @@ class Source(Protocol):
     def updates(self) -> AsyncIterator[Sequence[Update]]:
         """Tell everything, then every change."""
 
+    @property
+    def kind(self) -> str:
+        """How it is spoken to: ``gobgp`` (gRPC) or ``bmp``."""
+
+    def complaints(self) -> Sequence[str]:
+        """What an operator should know of it now, one sentence each."""
+
     async def refresh_peers(self) -> None:
         """Read the peers' counters now rather than at the next turn."""
 
@@ -40,6 +47,14 @@ class SessionControl(Protocol):
 
     async def enable_peer(self, peer: PeerId) -> None:
         """Allow the session again."""
+
+
+@runtime_checkable
+class Retelling(Protocol):
+    """Sources whose speaker counts what it told, and can be made to tell everything again (BMP)."""
+
+    def tell_again(self, cause: str) -> None:
+        """Doubt what was told, because of *cause*: say ``FeedLost``, and have it told again."""
 
 
 @runtime_checkable

@@ -29,7 +29,16 @@ _RPKI_WORDS = {state: word for word, state in schema.RPKI_STATES.items()}
 def source(name: str, model: schema.SourceModel) -> SourceConfig:
     """Return one source."""
     tls = TlsFiles(ca=model.tls.ca, cert=model.tls.cert, key=model.tls.key) if model.tls else None
-    return SourceConfig(name=name, gobgp=model.gobgp, tls=tls, resync=model.resync)
+    return SourceConfig(
+        name=name,
+        gobgp=model.gobgp or "",
+        tls=tls,
+        resync=model.resync,
+        bmp=model.bmp or "",
+        view=model.view,
+        allow_uids=tuple(model.allow_uids),
+        allow_addresses=tuple(model.allow_addresses),
+    )
 
 
 def domain(name: str, model: schema.DomainModel, lines: Sequence[int]) -> DomainConfig:

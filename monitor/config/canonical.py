@@ -50,6 +50,13 @@ def policy_digest(config: Config) -> str:
 
 
 def _source(source: SourceConfig) -> Plain:
+    if source.bmp:
+        return {
+            "bmp": source.bmp,
+            "view": source.view.value,
+            "allow_uids": list(source.allow_uids),
+            "allow_addresses": [str(address) for address in source.allow_addresses],
+        }
     tls = source.tls
     return {
         "gobgp": source.gobgp,

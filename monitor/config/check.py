@@ -10,9 +10,9 @@ from typing import TypeGuard, TypeVar
 
 from monitor.config import parse
 from monitor.config.document import Document, KeyPath, path_text
-from monitor.config.model import PeerSelector
+from monitor.config.model import SOURCE_KEYS, PeerSelector
 from monitor.errors import ConfigProblem
-from programmer.route import MAIN_TABLE, Family, Prefix, TableId, family_of
+from programmer.route import MAIN_TABLE, Address, Family, Prefix, TableId, family_of
 
 T = TypeVar("T")
 
@@ -41,6 +41,8 @@ FOREIGN_TABLES = {
 """Tables that other agents of a node fill and empty as their own."""
 
 TLS_HINT = "use gobgpd's unix socket, its loopback address, or mutual TLS: tls: {ca: FILE, cert: FILE, key: FILE}"
+
+GRPC_HINT = "remove it, or use gobgpd's gRPC API as the source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +110,11 @@ class Check:
         sources = dict(root.fields("sources"))
         domains = dict(root.fields("domains"))
         for source in sources.values():
-            self._target(source)
+            self._source(source)
         for domain in domains.values():
             self._domain(domain, sources)
         self._unused(sources, domains)
+        self._listeners(sources)
         self._peers(domains)
         self._tables(domains)
         self._priorities(domains)
@@ -131,6 +134,28 @@ class Check:
         if encapsulation and encapsulation.value is True and not root.has("protect"):
             self._warn(encapsulation, "encapsulation does nothing without prefixes in protect")
 
+    # One source
+
+    def _source(self, source: Entry) -> None:
+        if not isinstance(source.value, dict):
+            return
+        kinds = [kind for kind in SOURCE_KEYS if kind in source.value]
+        bmp = source.get("bmp")
+        if len(kinds) > 1 and bmp:
+            self._error(bmp, "a source has either gobgp or bmp", "make two sources of it", of_key=True)
+        elif not kinds:
+            hint = 'write gobgp: "unix:///run/gobgp/gobgpd.sock" or bmp: "127.0.0.1:11019"'
+            self._error(source, "a source needs gobgp or bmp", hint, of_key=True)
+        for kind, keys in SOURCE_KEYS.items():
+            for key in keys:
+                if kinds and kind not in kinds and (found := source.get(key)):
+                    self._error(found, f"{key} is used with {kind} only", of_key=True)
+        self._target(source)
+        if bmp:
+            self._distinct(source, "allow_uids", parse.user)
+            self._distinct(source, "allow_addresses", parse.sender)
+            self._admission(source)
+
     def _target(self, source: Entry) -> None:
         targets = source.parsed("gobgp", parse.gobgp_target)
         tls = source.get("tls")
@@ -142,6 +167,41 @@ class Check:
         elif not parse.loopback_target(target) and not tls:
             message = f"{target} is not on this host; over the network anyone could inject routes"
             self._error(entry, message, TLS_HINT)
+
+    def _distinct(self, entry: Entry, key: str, parser: Callable[[object], object]) -> None:
+        """Refuse an entry of the list under *key* that means the same as an earlier one."""
+        seen = set()
+        for value, item in entry.parsed(key, parser):
+            if value in seen:
+                self._error(item, f"{value} is listed twice", "remove one of them")
+            seen.add(value)
+
+    def _admission(self, source: Entry) -> None:
+        """Refuse a BMP listener that everybody can use, or nobody."""
+        listens = source.parsed("bmp", parse.bmp_listen)
+        if not listens:
+            return
+        text, entry = listens[0]
+        address, port = parse.listen_place(text)
+        uids, others = source.get("allow_uids"), source.get("allow_addresses")
+        if address.is_loopback:
+            if others and others.value != []:
+                message = f"allow_addresses does nothing: no other host can connect to {text}"
+                self._error(others, message, "remove it, or listen at another address of this host", of_key=True)
+            if uids and uids.value == []:
+                self._error(uids, f"nobody may connect to {text}", "give the number of the speaker's user; root is 0")
+        elif others is None or others.value == []:
+            message = f"{text} is open to other hosts; whoever reaches it could inject routes"
+            loopback = "127.0.0.1" if address.version == 4 else "[::1]"
+            self._error(
+                entry, message, f"give the speaker's address in allow_addresses, or listen at {loopback}:{port}"
+            )
+        else:
+            self._warn(entry, f"BMP to {text} is neither encrypted nor authenticated", "use a network that you trust")
+            for other, item in source.parsed("allow_addresses", parse.sender):
+                if other.version != address.version:
+                    message = f"{other} cannot connect to {text}"
+                    self._error(item, message, "a source listens for one family: that of its bmp address")
 
     def _unused(self, sources: dict[str, Entry], domains: dict[str, Entry]) -> None:
         used = [found.value for domain in domains.values() if (found := domain.get("source"))]
@@ -177,15 +237,17 @@ class Check:
                 self._warn(item, "next hops of this peer are never on the domain's interfaces", hint)
 
     def _over_bmp(self, domain: Entry) -> None:
-        """Refuse what a source cannot do that only hears: BMP (RFC 7854) takes no orders and tells no RPKI states."""
+        """Refuse what a source cannot do that only hears: BMP (RFC 7854) takes no orders, and tells paths and sessions only."""
         for _, limit in domain.fields("peer_limit"):
             if (action := limit.get("action")) and action.value == "teardown":
                 self._error(action, "a BMP source cannot shut a session", "use freeze or warn")
         for rule in domain.items("import"):
             for condition in (rule.get("accept"), rule.get("deny")):
                 if condition and (rpki := condition.get("rpki")):
-                    hint = "remove it, or use gobgpd's gRPC API as the source"
-                    self._error(rpki, "a BMP source does not tell RPKI states", hint, of_key=True)
+                    self._error(rpki, "a BMP source does not tell RPKI states", GRPC_HINT, of_key=True)
+        if (auth := domain.get("require_auth")) and auth.value is True:
+            message = "a BMP source does not tell whether sessions are authenticated"
+            self._error(auth, message, GRPC_HINT, of_key=True)
 
     def _repeated(self, domain: Entry, key: str) -> None:
         seen: dict[object, Entry] = {}
@@ -308,7 +370,20 @@ class Check:
             if family not in families:
                 self._error(item, f"the domain does not use {family}", f"add {family} to families")
 
-    # Between domains
+    # Between sources, and between domains
+
+    def _listeners(self, sources: dict[str, Entry]) -> None:
+        taken: list[tuple[Address, int, str, Entry]] = []
+        for name, source in sources.items():
+            for text, item in source.parsed("bmp", parse.bmp_listen):
+                address, port = parse.listen_place(text)
+                for other, other_port, other_name, other_item in taken:
+                    if port == other_port and _same_listener(address, other):
+                        line = self.document.line_of(other_item.path)
+                        message = f"{text} is taken by source {other_name} in line {line}"
+                        self._error(item, message, "each BMP source needs its own port")
+                        break
+                taken.append((address, port, name, item))
 
     def _peers(self, domains: dict[str, Entry]) -> None:
         taken: list[tuple[object, str, PeerSelector, Entry]] = []
@@ -364,6 +439,11 @@ class Check:
 def _whole(value: object) -> TypeGuard[int]:
     """Say whether *value* is a whole number; true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _same_listener(one: Address, other: Address) -> bool:
+    """Say whether two addresses cannot be listened at on one port; ``0.0.0.0`` and ``::`` are all of their family."""
+    return one.version == other.version and (one == other or one.is_unspecified or other.is_unspecified)
 
 
 def _overlap(one: PeerSelector, other: PeerSelector) -> bool:

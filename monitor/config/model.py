@@ -24,6 +24,9 @@ DEFAULT_METRIC = 200
 DEFAULT_RUN_DIR = "/run/bgpmon"
 DEFAULT_STATE_DIR = "/var/lib/bgpmon"
 
+SOURCE_KEYS = {"gobgp": ("tls", "resync"), "bmp": ("view", "allow_uids", "allow_addresses")}
+"""The key of each kind of source, and the keys that mean something beside it only."""
+
 
 class Mode(enum.StrEnum):
     """What may write to the kernel: nothing, an approved plan, or every plan inside the guard rails."""
@@ -45,6 +48,13 @@ class ForeignRoutes(enum.StrEnum):
 
     REFUSE = "refuse"
     ACCEPT = "accept"
+
+
+class BmpView(enum.StrEnum):
+    """Which of a speaker's tables a BMP source reads: Adj-RIB-In before or after the speaker's import policy."""
+
+    PRE = "pre"
+    POST = "post"
 
 
 class LimitAction(enum.StrEnum):
@@ -255,14 +265,29 @@ class TlsFiles:
 class SourceConfig:
     """A speaker that tells us about its peers and their paths.
 
-    ``gobgp`` is the gRPC target: ``unix:///path`` or ``host:port``.  ``resync`` is the period, in seconds, of
-    a full re-read of its paths.
+    Exactly one of ``gobgp`` and ``bmp`` is set; the other one is empty.
     """
 
     name: str
-    gobgp: str
+    gobgp: str = ""
+    """The gRPC target that we connect to: ``unix:///path`` or ``host:port``."""
     tls: TlsFiles | None = None
+    """With ``gobgp`` only."""
     resync: float = 900.0
+    """With ``gobgp`` only: the period, in seconds, of a full re-read of its paths."""
+    bmp: str = ""
+    """Where we listen for the speaker: ``127.0.0.1:11019`` or ``[::1]:11019`` (``parse.listen_place`` splits it)."""
+    view: BmpView = BmpView.PRE
+    """With ``bmp`` only, as what follows."""
+    allow_uids: tuple[int, ...] = (0,)
+    """Users of this host who may connect."""
+    allow_addresses: tuple[Address, ...] = ()
+    """Other hosts that may connect."""
+
+    @property
+    def target(self) -> str:
+        """Where the speaker is reached: what ``gobgp`` or ``bmp`` says."""
+        return self.gobgp or self.bmp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

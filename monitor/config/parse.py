@@ -19,6 +19,11 @@ SOCKET_PATH_MAX = 107
 INTERFACE_NAME_MAX = 15
 """IFNAMSIZ less the final zero, linux/if.h."""
 
+USER_MAX = 4294967294
+"""Largest number of a user; the one after it is -1, which is nobody's (INVALID_UID in linux/uidgid.h)."""
+
+_TARGET_HINT = "write unix:///path, 127.0.0.1:50051 or [::1]:50051"
+_LISTEN_HINT = "write 127.0.0.1:11019 or [::1]:11019"
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile(r"(?:\d{1,9}(?:d|h|ms|m|s))+")
 _DURATION_PART = re.compile(r"(\d+)(d|h|ms|m|s)")
@@ -356,7 +361,7 @@ def gobgp_target(value: object) -> str:
         return text
     if text.startswith(("/", "unix:")):
         raise Unacceptable(f"{shown(text)} is not a target", f"write unix:///{text.removeprefix('unix:').lstrip('/')}")
-    host, port = _host_port(text)
+    host, port = _host_port(text, _TARGET_HINT)
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - refused, not bound
         raise Unacceptable(f"{host} is no address to connect to", f"write 127.0.0.1:{port}")
     return text
@@ -366,7 +371,7 @@ def loopback_target(target: str) -> bool:
     """Say whether *target*, as ``gobgp_target`` returned it, stays on this host."""
     if target.startswith("unix://"):
         return True
-    host, _ = _host_port(target)
+    host, _ = _host_port(target, _TARGET_HINT)
     if host == "localhost":
         return True
     try:
@@ -375,9 +380,68 @@ def loopback_target(target: str) -> bool:
         return False
 
 
-def _host_port(text: str) -> tuple[str, int]:
-    """Return the two halves of ``host:port`` or ``[address]:port``."""
-    hint = "write unix:///path, 127.0.0.1:50051 or [::1]:50051"
+def bmp_listen(value: object) -> str:
+    """Return where to listen for BMP, in one way of writing: ``127.0.0.1:11019`` or ``[::1]:11019``."""
+    what = "an address and a port"
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise Unacceptable(f"{value} is not {what}", f"write 127.0.0.1:{value}")
+    text = text_of(value, what)
+    if text.startswith(("/", "unix:")):
+        raise Unacceptable(f"{shown(text)} is not {what}: BMP comes over TCP", _LISTEN_HINT)
+    host, port = _host_port(text, _LISTEN_HINT)
+    try:
+        found = address(host)
+    except Unacceptable as error:
+        hint = "" if "%" in host else f"write an address, for example 127.0.0.1:{port}"
+        raise Unacceptable(error.message, hint or _LISTEN_HINT) from None
+    _not_mapped(found)
+    if found.is_multicast or _link_local(found):
+        raise Unacceptable(
+            f"{found} is no address to listen at", f"write {'127.0.0.1' if found.version == 4 else '[::1]'}:{port}"
+        )
+    return f"[{found}]:{port}" if found.version == 6 else f"{found}:{port}"
+
+
+def listen_place(text: str) -> tuple[Address, int]:
+    """Return address and port of *text*, which is as ``bmp_listen`` returned it."""
+    host, port = _host_port(text, _LISTEN_HINT)
+    return ipaddress.ip_address(host), port
+
+
+def sender(value: object) -> Address:
+    """Return the address of another host that may connect to us."""
+    found = address(value)
+    _not_mapped(found)
+    if found.is_loopback:
+        raise Unacceptable(f"{found} is this host itself", "its users are named in allow_uids")
+    if found.is_unspecified or found.is_multicast:
+        raise Unacceptable(f"{found} is not an address that a host connects from")
+    if _link_local(found):
+        raise Unacceptable(f"{found} is link-local: it may be a host on any link", "write the host's global address")
+    return found
+
+
+def user(value: object) -> int:
+    """Return a user's number."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= USER_MAX:
+        hint = f"id -u {value} prints it" if isinstance(value, str) and _GROUP.fullmatch(value) else ""
+        raise Unacceptable(f"{shown(value)} is not a user's number from 0 to {USER_MAX}", hint)
+    return value
+
+
+def _not_mapped(found: Address) -> None:
+    """Refuse an IPv4 address in the clothes of an IPv6 one (RFC 4291 section 2.5.5.2)."""
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
+        raise Unacceptable(f"{found} is an IPv4 address", f"write {found.ipv4_mapped}")
+
+
+def _link_local(found: Address) -> bool:
+    """Say whether *found* means nothing without a zone."""
+    return found.version == 6 and found.is_link_local
+
+
+def _host_port(text: str, hint: str) -> tuple[str, int]:
+    """Return the two halves of ``host:port`` or ``[address]:port``; *hint* says how to write them."""
     host, colon, port = text.rpartition(":")
     if not colon or not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
         raise Unacceptable(f"{shown(text)} does not end in a port", hint)

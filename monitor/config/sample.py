@@ -17,13 +17,15 @@ mode: dry-run
 # Prefixes that no peer may take over: the cluster's pod and service ranges.
 protect: [10.96.0.0/12, 10.244.0.0/16]
 
-# Where BGP comes from: gobgpd's gRPC API, on a unix socket or on this host's loopback.
+# Where BGP comes from: gobgpd's gRPC API, on a unix socket or on this host's loopback, or BMP.
 sources:
   fabric: {gobgp: "unix:///run/gobgp/gobgpd.sock"}
   # Over the network only with mutual TLS:
   # remote:
   #   gobgp: "gobgp.example.net:50051"
   #   tls: {ca: /etc/bgpmon/ca.pem, cert: /etc/bgpmon/cert.pem, key: /etc/bgpmon/key.pem}
+  # Cilium, FRR, BIRD and GoBGP connect to bgpmon and send BMP:
+  # cilium: {bmp: "127.0.0.1:11019"}
 
 # Routing domains.  Each has peers, interfaces, and a kernel table of its own.
 domains:

@@ -17,7 +17,9 @@ from monitor.config.model import (
     DEFAULT_PROTOCOL,
     DEFAULT_RUN_DIR,
     DEFAULT_STATE_DIR,
+    SOURCE_KEYS,
     AsPathPattern,
+    BmpView,
     DefaultRoute,
     ForeignRoutes,
     LargeCommunity,
@@ -103,6 +105,11 @@ AsPathText = Annotated[
 FileText = Annotated[str, Read(parse.file_name, "An absolute file name.", {"pattern": "^/"})]
 Ipv4Text = Annotated[Address, Read(partial(parse.family_address, family=Family.IPV4), "An IPv4 address.")]
 Ipv6Text = Annotated[Address, Read(partial(parse.family_address, family=Family.IPV6), "An IPv6 address.")]
+UserNumber = Annotated[
+    int,
+    Read(parse.user, "A user's number.", {"type": "integer", "minimum": 0, "maximum": parse.USER_MAX}),
+]
+SenderText = Annotated[Address, Read(parse.sender, "An IPv4 or IPv6 address.")]
 NameText = Annotated[str, Read(parse.name, "A name.")]
 Metric = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
@@ -123,17 +130,37 @@ class TlsModel(Model):
     key: FileText = Field(description="PEM file of the key of that certificate.")
 
 
+def _one_of_the_kinds(schema: dict[str, Any]) -> None:
+    """Say in the schema of a source that it is of one kind, and which keys go with which."""
+    schema["oneOf"] = [{"required": [kind]} for kind in SOURCE_KEYS]
+    schema["dependentRequired"] = {key: [kind] for kind, keys in SOURCE_KEYS.items() for key in keys}
+
+
 class SourceModel(Model):
     """A speaker that tells us about its peers and their paths."""
 
-    gobgp: Annotated[str, Read(parse.gobgp_target, "unix:///path or host:port.")] = Field(
-        description="Where gobgpd's gRPC API listens."
+    model_config = ConfigDict(json_schema_extra=_one_of_the_kinds)
+
+    gobgp: Annotated[str, Read(parse.gobgp_target, "unix:///path or host:port.")] | None = Field(
+        default=None, description="Where gobgpd's gRPC API listens."
     )
     tls: TlsModel | None = Field(
         default=None, description="Mutual TLS; needed for every target that is not on this host."
     )
     resync: Annotated[float, _duration(10, 7 * DAY)] = Field(
         default=900.0, description="Period of a full re-read of all paths."
+    )
+    bmp: Annotated[str, Read(parse.bmp_listen, "ADDRESS:PORT or [ADDRESS]:PORT.")] | None = Field(
+        default=None, description="Where bgpmon listens for a speaker that sends BMP."
+    )
+    view: Annotated[BmpView, _choice({word.value: word for word in BmpView})] = Field(
+        default=BmpView.PRE, description="Paths before (pre) or after (post) the speaker's import policy."
+    )
+    allow_uids: Annotated[list[UserNumber], OneOrMore()] = Field(
+        default=[0], description="Users of this host who may connect."
+    )
+    allow_addresses: Annotated[list[SenderText], OneOrMore()] = Field(
+        default=[], description="Addresses of other hosts that may connect."
     )
 
 

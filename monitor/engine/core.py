@@ -13,7 +13,7 @@ from monitor.engine.peer import PeerTable, address_of
 from monitor.engine.teardown import Teardown
 from monitor.engine.text import plural, seconds_text
 from monitor.engine.validation import OriginStates
-from monitor.ports import OriginValidation, Source
+from monitor.ports import OriginValidation, Retelling, Source
 from monitor.rib.domain import DomainPolicy
 from monitor.rib.nexthop import Resolver
 from monitor.rib.path import PeerId
@@ -28,7 +28,9 @@ from monitor.rib.update import (
     PathWithdrawn,
     PeerChanged,
     PeerGone,
+    TableBegun,
     TableComplete,
+    TableCounted,
     Update,
 )
 from programmer.fib import Links
@@ -200,15 +202,42 @@ class Engine:
             table = self._table(update.path.peer)
             if table.reject(update.family, update.key, update.path):
                 self._touch(table, update.family, update.key)
-        elif isinstance(update, TableComplete):
-            table = self._table(update.peer)
+        elif isinstance(update, TableBegun | TableComplete | TableCounted):
+            self._apply_table(state, update)
+        else:
+            self._apply_session(state, update)
+
+    def _apply_table(self, state: SourceState, update: TableBegun | TableComplete | TableCounted) -> None:
+        table = self._table(update.peer)
+        if isinstance(update, TableComplete):
             gone = table.complete(update.family, update.proof)
             table.unknown_since = None
             if table.domain:
                 self._mark(table.domain, update.family, gone)
             self._wake.set()
+        elif isinstance(update, TableCounted):
+            self._compare(state, table, update)
         else:
-            self._apply_session(state, update)
+            table.begin_family(update.family, retained=update.retained)
+            if not update.retained:
+                table.unknown_since = table.unknown_since or time.monotonic()
+            elif table.domain:
+                self._mark(table.domain, update.family, table.paths[update.family])
+
+    @staticmethod
+    def _compare(state: SourceState, table: PeerTable, counted: TableCounted) -> None:
+        """Have everything told again when the speaker, twice in a row and at rest, holds another number of paths than we."""
+        held = table.told(counted.family)
+        before = table.disputed.pop(counted.family, None)
+        if counted.paths == held or not isinstance(state.source, Retelling) or table.forgets_rejected:
+            return
+        if before == (counted.paths, held):
+            label = f" {counted.family.label}" if counted.family else ""
+            state.source.tell_again(
+                f"{counted.peer.address}: it holds {counted.paths:,}{label} paths and told {held:,}"
+            )
+        else:
+            table.disputed[counted.family] = (counted.paths, held)
 
     def _apply_session(self, state: SourceState, update: FeedStarted | FeedLost | PeerChanged | PeerGone) -> None:
         now = time.monotonic()
@@ -497,6 +526,9 @@ class Engine:
         found += [f"source {name}: {words}" for name, states in self.states.items() for words in states.warnings()]
         found += [
             f"source {name}: {state.cause}; routes stay" for name, state in self.sources.items() if not state.alive
+        ]
+        found += [
+            f"source {name}: {said}" for name, state in self.sources.items() for said in state.source.complaints()
         ]
         unassigned = [table.peer.id.address for table in self.peers.values() if not table.domain]
         if unassigned:

@@ -15,6 +15,12 @@ from programmer.route import Family
 STRICT = 1
 """rp_filter: a packet is dropped unless the way back to its source is the interface it came in on (RFC 3704)."""
 
+_SOURCE_FIXES = {
+    "gobgp": "is gobgpd running, and is the target right?",
+    "bmp": "does the speaker export BMP to this address (Cilium: `bmpServers`), and may its user connect (`allow_uids`)?",
+}
+"""What to look at while a source is not heard, by its kind."""
+
 _NETWORKD = (("ManageForeignRoutes", "routes"), ("ManageForeignRoutingPolicyRules", "rules"))
 
 
@@ -30,7 +36,8 @@ async def doctor(engine: Engine, kernel: str, around: Surroundings) -> Document:
         _check("permission", writable or not needs, "may write routes" if writable else "may only read",
                "give the daemon CAP_NET_ADMIN in the target namespace"),
         *(_check(f"source {name}", state.alive, f"{state.target}: {state.speaker if state.alive else state.cause}",
-                 "is gobgpd running, and is the target right?") for name, state in engine.sources.items()),
+                 _SOURCE_FIXES[state.source.kind]) for name, state in engine.sources.items()),
+        *_open_stations(engine),
         _protocol(engine, around),
     ]  # fmt: skip
     if settings.is_host and around.networkd_runs:
@@ -43,6 +50,23 @@ async def doctor(engine: Engine, kernel: str, around: Surroundings) -> Document:
 
 def _check(check: str, ok: object, detail: str, fix: str) -> Document:
     return {"check": check, "ok": bool(ok), "detail": detail, "fix": "" if ok else fix}
+
+
+def _open_stations(engine: Engine) -> Iterator[Document]:
+    """Yield a check for each BMP source that others than this machine's own users may connect to."""
+    for source in engine.config.sources:
+        if source.bmp:
+            others = ", ".join(map(str, source.allow_addresses))
+            users = ", ".join(map(str, source.allow_uids))
+            yield _check(
+                f"station of {source.name}",
+                not others,
+                f"{source.bmp} is open to {others}"
+                if others
+                else f"{source.bmp} is open to users {users} of this machine alone",
+                "BMP is neither encrypted nor authenticated: whoever can send from these addresses decides which routes this "
+                "node learns.  Keep the speaker on this machine, or the way to it in a network of its own",
+            )
 
 
 def _protocol(engine: Engine, around: Surroundings) -> Document:

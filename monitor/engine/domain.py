@@ -87,17 +87,18 @@ class DomainTable:
             peer, address, told = table.peer, table.address, self.view(table, family).get(key)
             if address is None or told is None:
                 continue
+            stale = peer.restarting or table.is_retained(family, key)
             found += [
                 DomainCandidate(
                     Candidate(
-                        path._replace(stale=path.stale or peer.restarting),
+                        path._replace(stale=path.stale or stale),
                         peer.external,
                         peer.router_id,
                         address.packed,
                     ),
                     address,
                     table.interface,
-                    peer.authenticated,
+                    bool(peer.authenticated),
                     table.expired,
                 )
                 for path in paths_of(told)
@@ -130,7 +131,10 @@ class DomainTable:
         assert self._selector is not None
         select_one, known = self._selector.select_one, self._outcomes[family]
         tellers = [
-            (self.view(table, family), Teller(table.address, table.interface, table.peer.authenticated, table.expired))
+            (
+                self.view(table, family),
+                Teller(table.address, table.interface, bool(table.peer.authenticated), table.expired),
+            )
             for table in self.peers.values()
             if table.address is not None
         ]

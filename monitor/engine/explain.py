@@ -5,6 +5,7 @@ import time
 
 from monitor.engine.core import Engine
 from monitor.engine.domain import DomainTable
+from monitor.engine.peer import refusal
 from monitor.engine.rows import route_state
 from monitor.engine.sentence import Finding, sentence
 from monitor.engine.text import forwarding_text, moment, operation_document, plural
@@ -131,7 +132,7 @@ def _finding(engine: Engine, domain: DomainTable, prefix: str, family: Family, k
     elif reason is None and domain.kept_out(family, key):
         reason = Reason.PEER_LIMIT
     elif reason is None and rejected:
-        reason = Reason.REJECTED_BY_SPEAKER
+        reason = refusal(domain.peers[rejected[0].peer].peer)
     return Finding(engine, domain, state, prefix, family, key, candidates, selection, order, rejected, reason)
 
 
@@ -217,7 +218,7 @@ def _paths(found: Finding) -> list[Document]:
     if not verdicts:  # the links are not known yet, so nothing has been chosen
         rows += [_path(item.candidate.path, Reason.PENDING) for item in candidates]
     rows += [_path(path, Reason.PEER_LIMIT) for path in found.domain.kept_out(found.family, found.key)]
-    rows += [_path(path, Reason.REJECTED_BY_SPEAKER) for path in found.rejected]
+    rows += [_path(path, refusal(found.domain.peers[path.peer].peer)) for path in found.rejected]
     return [row | {"rank": rank} for rank, row in enumerate(rows, 1)]
 
 

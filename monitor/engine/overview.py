@@ -9,7 +9,7 @@ from monitor.engine.condition import leads, state_of, table_warnings, waits
 from monitor.engine.core import Engine
 from monitor.engine.domain import DomainTable
 from monitor.engine.limit import guard_document
-from monitor.engine.peer import PeerTable
+from monitor.engine.peer import PeerTable, refusal
 from monitor.engine.slices import Turns
 from monitor.engine.text import moment
 from monitor.ports import Document
@@ -40,7 +40,7 @@ async def status(engine: Engine, kernel: str) -> Document:
         "sources": [
             {
                 "name": name,
-                "kind": "gobgp",
+                "kind": state.source.kind,
                 "target": state.target,
                 "state": "connected" if state.alive else "unknown",
                 "detail": state.speaker if state.alive else state.cause,
@@ -101,6 +101,9 @@ async def _family(engine: Engine, domain: DomainTable, family: Family) -> Counts
     state = engine.reconciler.tables.get((domain.config.table, family))
     received = 0
     for table in domain.peers.values():
+        if not table.peer.counted:
+            received += table.told(family)
+            continue
         said = table.peer.families.get(family)
         # GoBGP 4.x counts nothing of a peer that restarts, although it keeps the paths.
         received += max(said.received if said else 0, len(table.paths[family]) if table.peer.restarting else 0)
@@ -165,8 +168,8 @@ def peer_document(engine: Engine, table: PeerTable) -> Document:
     families: dict[str, Document] = {}
     for family, counts in peer.families.items():
         families[family.label] = {
-            "received": counts.received,
-            "accepted": counts.accepted,
+            "received": counts.received if peer.counted else table.told(family),
+            "accepted": counts.accepted if peer.counted else len(table.paths[family]),
             "advertised": counts.advertised,
             "held": len(table.paths[family]),
             "best": known.peer_best[peer.id, family] if known else 0,
@@ -214,9 +217,9 @@ def _reasons(engine: Engine, domain: DomainTable, family: Family, counts: Counts
     """Return how many paths or wanted routes each reason stops, the most frequent first."""
     counted: Counter[str] = Counter({reason.label: count for reason, count in domain.reasons[family].items()})
     waiting = counts["pending"]["add"] - counts["failed"] if "pending" in counts else 0
-    rejected = sum(sum(of is family for of, _ in table.rejected) for table in domain.peers.values())
+    for table in domain.peers.values():
+        counted[refusal(table.peer).label] += sum(of is family for of, _ in table.rejected)
     for reason, count in (
-        (Reason.REJECTED_BY_SPEAKER, rejected),
         (Reason.LIMIT, len(domain.limited[family])),
         (Reason.DOMAIN_CONFLICT, counts.get("overlaps", 0)),
         (Reason.FOREIGN_CONFLICT, counts.get("conflicts", 0)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from monitor.rib.path import Path, PeerId
 from monitor.rib.peer import Peer, SessionState
+from monitor.rib.reason import Reason
 from programmer.route import Address, Family, PrefixKey
 
 Held = Path | tuple[Path, ...]
@@ -21,7 +22,9 @@ class PeerTable:
 
     ``unconfirmed`` has, per family, the keys that a new feed has not told again yet; ``untold`` has, for a key of which it told
     some path, the identifiers of those that it did not: identifiers may be others in a new session.  ``proof`` says per
-    family how its table is known to be complete; a family without an entry is still filling.  ``unknown_since`` is when
+    family how its table is known to be complete; a family without an entry is still filling.  Of the families ``retained`` what is
+    unconfirmed is stale.  ``disputed`` has, per family, the
+    speaker's count and ours where they differed the last time.  ``unknown_since`` is when
     knowledge about the peer ended (monotonic seconds), None while its feed is alive and its session known.
     ``stale_since`` is when its graceful restart began (monotonic seconds), None while there is none; ``expired`` says that
     it takes too long, and that its stale paths are no longer used.
@@ -35,6 +38,8 @@ class PeerTable:
     unconfirmed: dict[Family, set[PrefixKey]] = field(default_factory=dict)
     untold: dict[tuple[Family, PrefixKey], set[int]] = field(default_factory=dict)
     proof: dict[Family, str] = field(default_factory=dict)
+    retained: set[Family] = field(default_factory=set)
+    disputed: dict[Family | None, tuple[int, int]] = field(default_factory=dict)
     unknown_since: float | None = None
     stale_since: float | None = None
     expired: bool = False
@@ -59,6 +64,17 @@ class PeerTable:
         """Number of prefixes held, both families."""
         return sum(len(held) for held in self.paths.values())
 
+    @property
+    def forgets_rejected(self) -> bool:
+        """True when more paths are refused than are kept."""
+        return len(self.rejected) >= MOST_REJECTED
+
+    def told(self, family: Family | None) -> int:
+        """Return of how many prefixes of a family, or of all, paths were told, refused ones included."""
+        if family is None:
+            return self.count + len(self.rejected)
+        return len(self.paths[family]) + sum(of is family for of, _ in self.rejected)
+
     def held(self, family: Family, key: PrefixKey) -> Iterator[Path]:
         """Yield the peer's paths for one prefix."""
         found = self.paths[family].get(key)
@@ -79,9 +95,11 @@ class PeerTable:
             self.untold[family, key].discard(path.path_id)
         known = table.get(key)
         if known is None or (isinstance(known, Path) and known.path_id == path.path_id):
-            if waiting:
+            was_stale = False
+            if waiting and key in waiting:
                 waiting.discard(key)
-            if known == path:
+                was_stale = family in self.retained
+            if known == path and not was_stale:
                 return False
             table[key] = path
             return True
@@ -114,7 +132,7 @@ class PeerTable:
     def reject(self, family: Family, key: PrefixKey, path: Path) -> bool:
         """Keep a path that the speaker refuses, to be explained; returns True when it had been usable before."""
         usable = self.withdraw(family, key, path.path_id)
-        if len(self.rejected) < MOST_REJECTED:
+        if not self.forgets_rejected:
             self.rejected[family, key] = path
         return usable
 
@@ -123,6 +141,24 @@ class PeerTable:
         self.rejected, self.untold = {}, {}
         self.unconfirmed = {family: set(table) for family, table in self.paths.items() if table}
         self.proof = {}
+
+    def begin_family(self, family: Family, *, retained: bool) -> None:
+        """The table of one family begins anew; until it is told, what is known stays, as stale where *retained*."""
+        self.unconfirmed[family] = set(self.paths[family])
+        self._forget_beside(family)
+        if retained:
+            self.retained.add(family)
+        else:
+            self.proof.pop(family, None)
+
+    def _forget_beside(self, family: Family) -> None:
+        """Forget what of one family is not in its table."""
+        self.rejected = {name: path for name, path in self.rejected.items() if name[0] is not family}
+        self.untold = {name: ids for name, ids in self.untold.items() if name[0] is not family}
+
+    def is_retained(self, family: Family, key: PrefixKey) -> bool:
+        """Whether the paths for a prefix are from a session that is over, and not told again yet."""
+        return family in self.retained and key in self.unconfirmed.get(family, ())
 
     def complete(self, family: Family, proof: str) -> set[PrefixKey]:
         """The table has been told: returns the keys of the paths that are gone because they were not."""
@@ -134,6 +170,7 @@ class PeerTable:
                 self.withdraw(family, key, path_id)
             gone.add(key)
         self.proof[family] = proof
+        self.retained.discard(family)
         return gone
 
     def forget(self) -> dict[Family, set[PrefixKey]]:
@@ -141,7 +178,13 @@ class PeerTable:
         gone = {family: set(table) for family, table in self.paths.items()}
         self.paths = {family: {} for family in Family}
         self.rejected, self.unconfirmed, self.untold = {}, {}, {}
+        self.retained.clear()
         return gone
+
+
+def refusal(peer: Peer) -> Reason:
+    """Return why a rejected path of *peer* is: a speaker without counters tells what it refuses too, all but loops is usable."""
+    return Reason.REJECTED_BY_SPEAKER if peer.counted else Reason.AS_LOOP
 
 
 def address_of(peer: PeerId) -> Address | None:

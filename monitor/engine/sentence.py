@@ -247,6 +247,7 @@ def _waiting(found: Finding) -> str:
 _Why = Callable[[Finding], str]
 _WHY: "MappingProxyType[Reason | None, _Why]" = MappingProxyType({
     Reason.INSTALLED: _installed,
+    Reason.AS_LOOP: lambda found: f"the path of {found.peer} has been through the speaker's own AS, or began at it: a loop",
     Reason.REJECTED_BY_SPEAKER: lambda found: f"the import policy of its speaker refuses the path of {found.peer}",
     Reason.FAMILY_OFF: lambda found: f"domain {found.domain.name} does not use {found.family.label}",
     Reason.UNAUTHENTICATED: lambda found: f"the session with {found.peer} is not authenticated, and the domain requires it",

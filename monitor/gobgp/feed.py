@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 
 from monitor.errors import SourceError, SourceUnavailable
+from monitor.flow.outbox import ConsumerStalled, Outbox
+from monitor.flow.together import together
 from monitor.gobgp.client import BATCH_SIZE, Client, Event
 from monitor.gobgp.completion import Completion
 from monitor.gobgp.decode import Announced, Decoder, EndOfRib, Heard, Withdrawn
@@ -19,10 +21,8 @@ from monitor.gobgp.dialect import PEER_EVENT_STATE, SESSION_STATES, PathMessage
 from monitor.gobgp.dump import Dump
 from monitor.gobgp.fence import Fence, Session
 from monitor.gobgp.ledger import Ledger
-from monitor.gobgp.outbox import ConsumerStalled, Outbox
 from monitor.gobgp.peer import address_of
 from monitor.gobgp.roster import Roster
-from monitor.gobgp.together import together
 from monitor.rib.path import PeerId
 from monitor.rib.peer import SessionState
 from monitor.rib.update import PathAnnounced, PathRejected

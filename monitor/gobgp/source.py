@@ -5,13 +5,13 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 
 from monitor.errors import SourceError, SourceIncompatible, SourceUnavailable
+from monitor.flow.outbox import LIMIT, ConsumerStalled, Outbox
+from monitor.flow.together import together
 from monitor.gobgp.client import Client, Speaker, TimedOut, Tls, TooLarge
 from monitor.gobgp.decode import Decoder
 from monitor.gobgp.feed import Ending, Feed, Pace, Plan
-from monitor.gobgp.outbox import LIMIT, ConsumerStalled, Outbox
 from monitor.gobgp.peer import address_of
 from monitor.gobgp.roster import Roster
-from monitor.gobgp.together import together
 from monitor.gobgp.validation import roa_state, validate
 from monitor.rib.attribute import AttributeTable
 from monitor.rib.path import PeerId
@@ -79,6 +79,15 @@ class GobgpSource:
     def name(self) -> str:
         """The name in the configuration."""
         return self._name
+
+    @property
+    def kind(self) -> str:
+        """Spoken to over GoBGP's gRPC API."""
+        return "gobgp"
+
+    def complaints(self) -> Sequence[str]:
+        """Nothing beyond what the peers and the state of the connection tell."""
+        return ()
 
     @property
     def ignored(self) -> dict[str, int]:

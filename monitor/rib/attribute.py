@@ -5,6 +5,7 @@ from it is derived once, when it is made.
 """
 
 import enum
+import weakref
 from dataclasses import dataclass, field
 
 
@@ -83,7 +84,7 @@ def neighbor_as(path: AsPath) -> int:
     return 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class PathAttributes:
     """One set of path attributes.  Compared by identity: make it through an ``AttributeTable`` only.
 
@@ -133,10 +134,10 @@ class PathAttributes:
 
 
 class AttributeTable:
-    """Attribute sets by content, so that equal sets are one object."""
+    """Attribute sets by content, so that equal sets are one object; a set that nobody uses any more is forgotten."""
 
     def __init__(self) -> None:
-        self._sets: dict[tuple[object, ...], PathAttributes] = {}
+        self._sets: weakref.WeakValueDictionary[tuple[object, ...], PathAttributes] = weakref.WeakValueDictionary()
 
     def __len__(self) -> int:
         return len(self._sets)
@@ -144,12 +145,6 @@ class AttributeTable:
     def intern(self, attributes: PathAttributes) -> PathAttributes:
         """Return the one object that stands for this content."""
         return self._sets.setdefault(attributes.identity, attributes)
-
-    def keep_only(self, used: set[PathAttributes]) -> int:
-        """Forget sets that no path uses any more; returns how many were forgotten."""
-        before = len(self._sets)
-        self._sets = {identity: held for identity, held in self._sets.items() if held in used}
-        return before - len(self._sets)
 
 
 WELL_KNOWN_COMMUNITIES = {

@@ -63,8 +63,10 @@ class Peer:
     """When the session reached or left established, UTC; None when the speaker does not say."""
     families: dict[Family, PeerFamily] = field(default_factory=dict)
     last_down_reason: str = ""
-    authenticated: bool = False
-    """TCP-MD5 is configured at the speaker (RFC 2385)."""
+    authenticated: bool | None = False
+    """TCP-MD5 is configured at the speaker (RFC 2385); None where the source cannot tell."""
+    counted: bool = True
+    """The speaker counts what it received and accepted; where it does not, what it told is counted."""
     restarting: bool = False
     """Graceful restart: the speaker keeps this peer's paths while it is away."""
     restart_time_seconds: int = 0

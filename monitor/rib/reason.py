@@ -27,6 +27,7 @@ class Reason(enum.Enum):
 
     # Received, but the speaker or the assignment stops it.
     UNASSIGNED = ("unassigned", Stage.RECEIVED, "its peer belongs to no domain")
+    AS_LOOP = ("as-loop", Stage.RECEIVED, "it has been through the speaker's own AS, or began at the speaker itself")
     REJECTED_BY_SPEAKER = ("rejected-by-speaker", Stage.RECEIVED, "the speaker's own import policy refuses it")
     FAMILY_OFF = ("family-off", Stage.ACCEPTED, "the domain does not use this address family")
     UNAUTHENTICATED = ("unauthenticated", Stage.ACCEPTED, "the domain requires authenticated sessions")

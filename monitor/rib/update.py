@@ -57,11 +57,30 @@ class PathWithdrawn(NamedTuple):
 
 
 class PathRejected(NamedTuple):
-    """The speaker's own import policy refuses this path; it is kept only to be explained."""
+    """The speaker refuses this path, by its import policy or as a loop; it is kept only to be explained."""
 
     family: Family
     key: PrefixKey
     path: Path
+
+
+class TableBegun(NamedTuple):
+    """All that the peer holds of this family has to be told again: its session is over, or a new one began.
+
+    What was known stays in use until ``TableComplete``; *retained* means as stale (graceful restart, RFC 4724).
+    """
+
+    peer: PeerId
+    family: Family
+    retained: bool
+
+
+class TableCounted(NamedTuple):
+    """The speaker says how many paths it holds from the peer, before its import policy; of one family, or of all (None)."""
+
+    peer: PeerId
+    family: Family | None
+    paths: int
 
 
 class TableComplete(NamedTuple):
@@ -75,4 +94,15 @@ class TableComplete(NamedTuple):
     proof: str
 
 
-Update = FeedStarted | FeedLost | PeerChanged | PeerGone | PathAnnounced | PathWithdrawn | PathRejected | TableComplete
+Update = (
+    FeedStarted
+    | FeedLost
+    | PeerChanged
+    | PeerGone
+    | PathAnnounced
+    | PathWithdrawn
+    | PathRejected
+    | TableBegun
+    | TableCounted
+    | TableComplete
+)

@@ -22,6 +22,7 @@ _IFF_LOWER_UP = 0x10000
 _RTM_F_LOOKUP_TABLE = 0x1000
 _RTM_F_FIB_MATCH = 0x2000
 _EXACT_MARK = 0xFFFFFFFF
+_NUD_INCOMPLETE, _NUD_FAILED = 0x01, 0x20
 
 
 def read_rules() -> list[tuple[int, Rule]]:
@@ -84,6 +85,15 @@ def read_addresses() -> Iterator[InterfaceAddress]:
         address = ipaddress.ip_address(str(own))
         prefix = _prefix(str(far or own), int(message["prefixlen"]))
         yield InterfaceAddress(int(message["index"]), address, prefix)
+
+
+def read_neighbor_links(address: Address) -> set[int]:
+    """Return the links on which *address* is, or lately was, a neighbour; raises FibUnavailable."""
+    return {
+        int(message["ifindex"])
+        for message in _ask(lambda ipr: ipr.get_neighbours(family=int(family_of(address)), dst=str(address)))
+        if not int(message["state"]) & (_NUD_INCOMPLETE | _NUD_FAILED)
+    }
 
 
 def look_up(address: Address, source: Address | None, mark: int) -> Lookup:

@@ -10,9 +10,9 @@ from tests.support.two_routers import TwoRouters, two_routers
 
 
 @pytest.fixture
-def wires(root_namespaces: None) -> Iterator[Wires]:
-    """Cables between a node and three routers."""
-    with wired() as wires:
+def wires(request: pytest.FixtureRequest, root_namespaces: None) -> Iterator[Wires]:
+    """Cables between a node and three routers; `both_sources` has bgpmon hear gobgpd over BMP too."""
+    with wired(getattr(request, "param", "gobgp")) as wires:
         yield wires
 
 

@@ -69,6 +69,8 @@ class ScriptedSource:
         self.name = name
         self.roas: set[tuple[Prefix, int]] | None = None
         self.origins: set[int] = {OWN_AS}
+        self.complains: list[str] = []
+        self.doubts: list[str] = []
         self._told: asyncio.Queue[Sequence[Update]] = asyncio.Queue()
 
     def tell(self, *updates: Update) -> None:
@@ -79,6 +81,19 @@ class ScriptedSource:
         """See ``monitor.ports.Source``."""
         while True:
             yield await self._told.get()
+
+    @property
+    def kind(self) -> str:
+        """See ``monitor.ports.Source``."""
+        return "gobgp"
+
+    def complaints(self) -> Sequence[str]:
+        """None but those that a test gives it."""
+        return self.complains
+
+    def tell_again(self, cause: str) -> None:
+        """See ``monitor.ports.Retelling``."""
+        self.doubts.append(cause)
 
     async def refresh_peers(self) -> None:
         """The peers are as they were told last."""
@@ -118,6 +133,7 @@ class Router:
     families: tuple[Family, ...] = (Family.IPV4, Family.IPV6)
     up: bool = False
     restarting: bool = False
+    counted: bool = True
 
     @property
     def peer(self) -> Peer:
@@ -130,6 +146,7 @@ class Router:
             router_id=ipaddress.ip_address(self.router_id).packed,
             interface=self.interface,
             authenticated=self.authenticated,
+            counted=self.counted,
             restarting=self.restarting,
             families={family: PeerFamily() for family in self.families},
         )

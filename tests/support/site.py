@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.bgpmon import Bgpmon
 from tests.support.exabgp import ExaBgp, ExaPeer, running_exabgp
 from tests.support.frr import Frr, FrrPeer, running_frr
@@ -15,6 +17,8 @@ from tests.support.netns import Namespace, namespace, veth
 from tests.support.router import Announcement, Bird, BirdPeer, running_bird
 from tests.support.wait import until
 
+STATION = "127.0.0.1:11019"
+"""Where bgpmon listens for BMP, on the node's loopback."""
 OURS = "196"
 """The protocol of bgpmon's routes, as ``ip -N`` writes it."""
 STATIC = "4"
@@ -51,6 +55,9 @@ class Leg:
         return f"{self.network6}::1"
 
 
+both_sources = pytest.mark.parametrize("wires", ["gobgp", "bmp"], indirect=True)
+"""Runs a test twice: bgpmon hears gobgpd over gRPC, and over BMP."""
+
 LEGS = {
     leg.name: leg
     for leg in (
@@ -72,12 +79,13 @@ NET, OTHER, TARGET = "10.8.0.0/24", "10.8.9.0/24", "10.8.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Wires:
-    """The node and the namespaces of its routers."""
+    """The node and the namespaces of its routers; ``over`` is how bgpmon hears gobgpd: ``gobgp`` (gRPC) or ``bmp``."""
 
     node: Namespace
     east: Namespace
     twin: Namespace
     west: Namespace
+    over: str = "gobgp"
 
     def of(self, leg: str) -> Namespace:
         """The namespace of one router."""
@@ -86,7 +94,7 @@ class Wires:
 
 
 @contextlib.contextmanager
-def wired() -> Iterator[Wires]:
+def wired(over: str = "gobgp") -> Iterator[Wires]:
     """Lay the cables; TARGET lies on the loopback of both routers of the domain east."""
     with contextlib.ExitStack() as stack:
         node, east, twin, west = (
@@ -98,7 +106,7 @@ def wired() -> Iterator[Wires]:
         for router in (east, twin):
             router.ip("addr", "add", f"{TARGET}/32", "dev", "lo")
         node.ip("route", "add", *DEFAULT.split())
-        yield Wires(node, east, twin, west)
+        yield Wires(node, east, twin, west, over)
 
 
 def unnumber(wires: Wires, *legs: str) -> None:
@@ -162,7 +170,8 @@ class Site:
         domains = {"east": domain("east", 101, multipath=2, rules=rules["east"]) | dict(east or {})}
         if west is not None:
             domains["west"] = domain("west", 102, rules=rules["west"]) | dict(west)
-        sources = {"fabric": {"gobgp": target or self.gobgpd.target, **source}}
+        heard = {"bmp": STATION} if self.wires.over == "bmp" else {"gobgp": target or self.gobgpd.target}
+        sources = {"fabric": {**heard, **source}}
         return (
             f"node: node-1\nmode: {mode}\nnetns: {self.node.path}\n"
             f"sources: {json.dumps(sources)}\ndomains: {json.dumps(domains)}\n"
@@ -273,8 +282,10 @@ async def node(
 ) -> AsyncIterator[Site]:
     """Run a gobgpd in the node that waits for the routers of *legs* and tells nobody anything.
 
-    *session* has more of every session; *neighbors* stand for all of that.
+    *session* has more of every session; *neighbors* stand for all of that.  Heard over BMP, it is set up as Cilium's is: its
+    import policy rejects every path.
     """
+    exported = {"bmp": (STATION,), "bmp_statistics": 15, "reject_all": True} if wires.over == "bmp" else {}
     sessions = [Neighbor(address=LEGS[leg].router, asn=LEGS[leg].asn, **session) for leg in legs]
     async with running_gobgpd(
         version,
@@ -282,6 +293,7 @@ async def node(
         namespace=wires.node,
         neighbors=sessions if neighbors is None else neighbors,
         listen_only=True,
+        **exported,
     ) as gobgpd:
         yield Site(wires, directory, gobgpd)
 

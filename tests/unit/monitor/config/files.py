@@ -55,6 +55,30 @@ domains:
 """
 """The shortest file that loads without a warning; tests append keys of the domain to it, from line 9 on."""
 
+BMP = DOMAIN.replace('{gobgp: "127.0.0.1:50051"}', '{bmp: "127.0.0.1:11019"}')
+"""The same with a source that hears BMP."""
+
+BOTH = GOOD.replace(
+    """
+domains:
+""",
+    """  cilium:
+    bmp: "192.0.2.1:11019"
+    view: post
+    allow_uids: [0, 1000]
+    allow_addresses: [192.0.2.7]
+
+domains:
+  pods:
+    source: cilium
+    peers: ["2001:db8::1"]
+    interfaces: [eth2]
+    table: 102
+    import: [{accept: any}]
+""",
+)
+"""The design's example with a BMP source and its domain."""
+
 
 def loaded(text: str, overrides: Overrides | None = None, environment: dict[str, str] | None = None) -> Loaded:
     """Load *text* as the file ``bgpmon.yaml``."""
@@ -88,3 +112,16 @@ def only_problem(text: str) -> ConfigProblem:
 def underlined(problem: ConfigProblem) -> str:
     """Return the text over the carets."""
     return problem.excerpt[problem.column - 1 : problem.column - 1 + problem.width]
+
+
+def check(marked: str, key: str, message: str, hint: str = "") -> None:
+    """Load a file with one marked mistake, and compare what is said about it; «…» marks what must be underlined."""
+    before, rest = marked.split("«")
+    wrong, after = rest.split("»")
+    problem = only_problem(before + wrong + after)
+    line = before.count("\n") + 1
+    column = len(before) - before.rfind("\n")
+    assert (problem.line, problem.column, underlined(problem)) == (line, column, wrong)
+    assert (problem.file, problem.key) == ("bgpmon.yaml", key)
+    assert message in problem.message
+    assert hint in problem.hint

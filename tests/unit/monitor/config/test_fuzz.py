@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from monitor.config import ConfigError, Overrides
 from monitor.config.document import read_document
 from monitor.config.loader import load_octets
+from monitor.config.parse import bmp_listen, listen_place
 from monitor.config.schema import known_keys
-from tests.unit.monitor.config.files import GOOD, loaded, problems_of
+from tests.unit.monitor.config.files import BOTH, loaded, problems_of
 
 WORDS = st.sampled_from(
     [
@@ -28,6 +29,10 @@ WORDS = st.sampled_from(
         "main",
         "true",
         "fabric",
+        "127.0.0.1:11019",
+        "[::]:11019",
+        "192.0.2.7",
+        "post",
         "%",
         "^(",
     ]
@@ -50,9 +55,9 @@ def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-EXAMPLE = yaml.safe_load(GOOD)
+EXAMPLE = yaml.safe_load(BOTH)
 PLACES = places(EXAMPLE)
-MAPPINGS = [(), *(path for path in PLACES if isinstance(read_document("f", GOOD.encode()).value(path), dict))]
+MAPPINGS = [(), *(path for path in PLACES if isinstance(read_document("f", BOTH.encode()).value(path), dict))]
 
 
 def at(data: Any, path: tuple[Any, ...]) -> Any:
@@ -94,10 +99,29 @@ def test_no_unknown_key_is_loaded_in_silence(path: tuple[Any, ...], key: str, va
     assert found.document.value((*path, key)) is not None
 
 
+SOURCE_KEYS = known_keys(("sources", "cilium"))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(SOURCE_KEYS), VALUES, max_size=5))
+def test_whatever_a_source_has_it_is_of_one_kind_and_closed_to_strangers(source: dict[str, Any]) -> None:
+    text = yaml.safe_dump({**EXAMPLE, "sources": {**EXAMPLE["sources"], "cilium": source}}, allow_unicode=True)
+    try:
+        found = loaded(text).config.source("cilium")
+    except ConfigError:
+        return
+    assert bool(found.gobgp) is not bool(found.bmp)
+    if found.bmp:
+        address, _ = listen_place(found.bmp)
+        assert found.bmp == bmp_listen(found.bmp)
+        assert bool(found.allow_addresses) is not address.is_loopback
+        assert found.allow_uids or found.allow_addresses
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_damaged_text_gives_a_config_or_a_config_error(data: st.DataObject) -> None:
-    text = GOOD
+    text = BOTH
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
         stop = min(len(text), start + data.draw(st.integers(0, 12)))

@@ -7,23 +7,10 @@ import pytest
 
 from monitor.config import ConfigError, Overrides
 from monitor.errors import ConfigProblem
-from tests.unit.monitor.config.files import DOMAIN, GOOD, only_problem, problems_of, underlined
+from tests.unit.monitor.config.files import BMP, DOMAIN, GOOD, check, only_problem, problems_of, underlined
 
 SOURCE = '{fabric: {gobgp: "127.0.0.1:50051"}}'
 IMPORT = "[{accept: any}]"
-
-
-def check(marked: str, key: str, message: str, hint: str = "") -> None:
-    """Load a file with one marked mistake, and compare what is said about it."""
-    before, rest = marked.split("«")
-    wrong, after = rest.split("»")
-    problem = only_problem(before + wrong + after)
-    line = before.count("\n") + 1
-    column = len(before) - before.rfind("\n")
-    assert (problem.line, problem.column, underlined(problem)) == (line, column, wrong)
-    assert (problem.file, problem.key) == ("bgpmon.yaml", key)
-    assert message in problem.message
-    assert hint in problem.hint
 
 
 def domain(marked: str) -> str:
@@ -44,7 +31,13 @@ def imported(marked: str) -> str:
         ("«web»: {listen: 127.0.0.1}\n" + DOMAIN, "web", "unknown key 'web'", "known:"),
         (DOMAIN + "approval: {«soak»: {}}\n", "approval.soak", "unknown key 'soak'", "expires, max_drift"),
         (DOMAIN + "approval: {«rules»: []}\n", "approval.rules", "unknown key 'rules'", "known:"),
-        (DOMAIN.replace("gobgp:", "«bmp»: 1, gobgp:"), "sources.fabric.bmp", "unknown key 'bmp'", "gobgp"),
+        (DOMAIN.replace("gobgp:", "«grpc»: 1, gobgp:"), "sources.fabric.grpc", "unknown key 'grpc'", "gobgp"),
+        (
+            BMP.replace("bmp:", "«allow_uid»: 0, bmp:"),
+            "sources.fabric.allow_uid",
+            "unknown key 'allow_uid'",
+            "did you mean allow_uids?",
+        ),
         (domain("«metrc»: 3"), "domains.storage.metrc", "unknown key 'metrc'", "did you mean metric?"),
         (
             imported("[{deny: {«comunity»: 65001:1}}, {accept: any}]"),

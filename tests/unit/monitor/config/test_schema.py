@@ -3,13 +3,14 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 import yaml
 
 from monitor.config.sample import SAMPLE
 from monitor.config.schema import DRAFT, json_schema, known_keys
-from tests.unit.monitor.config.files import GOOD, config_of, problems_of
+from tests.unit.monitor.config.files import DOMAIN, GOOD, config_of, problems_of
 
 REFERENCE = Path(__file__).parents[4] / "docs" / "configuration.md"
 
@@ -32,11 +33,12 @@ def test_the_sample_passes_without_a_warning() -> None:
 
 def test_the_sample_passes_with_its_commented_keys_switched_on() -> None:
     text = SAMPLE.replace("# netns:", "netns:")
-    for line in ("remote:", "  gobgp: ", "  tls: "):
+    for line in ("remote:", "  gobgp: ", "  tls: ", "cilium: "):
         text = text.replace(f"  # {line}", f"  {line}")
     config = config_of(text)
     assert config.netns == "/proc/1/ns/net"
     assert config.source("remote").tls is not None
+    assert config.source("cilium").bmp == "127.0.0.1:11019"
 
 
 def test_the_schema_is_closed_everywhere_and_names_its_draft() -> None:
@@ -53,6 +55,27 @@ def test_the_schema_has_defaults_as_the_file_writes_them() -> None:
     assert domain["stale_after"]["default"] == "10m"
     assert domain["families"]["default"] == ["ipv4", "ipv6"]
     assert domain["default_route"]["enum"] == ["deny", "accept"]
+
+
+def test_the_schema_of_a_source_allows_what_the_loader_allows() -> None:
+    schema = json_schema()["$defs"]["SourceModel"]
+    values = {
+        "gobgp": '"127.0.0.1:1"',
+        "bmp": '"127.0.0.1:2"',
+        "tls": "{ca: /a, cert: /b, key: /c}",
+        "resync": "1h",
+        "view": "post",
+        "allow_uids": "[5]",
+        "allow_addresses": "[]",
+    }
+    assert set(values) == set(schema["properties"])
+    for count in range(4):
+        for keys in combinations(values, count):
+            kinds = [all(key in keys for key in kind["required"]) for kind in schema["oneOf"]]
+            needed = {other for key in keys for other in schema["dependentRequired"].get(key, ())}
+            source = ", ".join(f"{key}: {values[key]}" for key in keys)
+            text = DOMAIN.replace('gobgp: "127.0.0.1:50051"', source)
+            assert (kinds.count(True) == 1 and needed <= set(keys)) is (not problems_of(text)), source
 
 
 def test_every_key_of_the_schema_is_in_the_reference() -> None:
@@ -76,7 +99,15 @@ def test_every_complete_example_of_the_reference_loads() -> None:
 
 def test_known_keys_follow_the_path() -> None:
     assert "domains" in known_keys(())
-    assert known_keys(("sources", "fabric")) == ["gobgp", "tls", "resync"]
+    assert known_keys(("sources", "fabric")) == [
+        "gobgp",
+        "tls",
+        "resync",
+        "bmp",
+        "view",
+        "allow_uids",
+        "allow_addresses",
+    ]
     assert known_keys(("domains", "storage", "rules", 0)) == ["from", "to", "priority"]
     assert "as_path" in known_keys(("domains", "storage", "import", 3, "accept"))
     assert known_keys(("domains",)) == []

@@ -178,6 +178,12 @@ CASES = {
         "change the policy there if it should be used",
         after=the_speaker_refuses,
     ),
+    "loop": Case(
+        "as-loop",
+        f"{IS_NOT}: the path of 192.0.2.1 has been through the speaker's own AS, or began at it: a loop",
+        router={"counted": False},
+        after=the_speaker_refuses,
+    ),
     "family": Case(
         "family-off",
         "2001:db8:8::/48 is not installed in table 101 for domain storage: domain storage does not use ipv6; "

@@ -13,7 +13,9 @@ from monitor.rib.update import (
     PathAnnounced,
     PathRejected,
     PathWithdrawn,
+    TableBegun,
     TableComplete,
+    TableCounted,
     Update,
 )
 
@@ -32,7 +34,7 @@ class Outbox:
     """A queue from one producer to one consumer, both on the same event loop.
 
     Entries of one path are coalesced in place: the newest content at the place of the oldest, so that
-    nothing moves behind the ``TableComplete`` that vouches for it.
+    nothing moves behind the ``TableComplete`` that vouches for it.  Nothing moves before a ``TableBegun`` either.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -40,6 +42,7 @@ class Outbox:
         self._waiting: dict[Hashable, Update] = {}
         self._taken: list[Update] = []
         self._serial = 0
+        self._epoch = 0
         self._filled = asyncio.Event()
         self._drained = asyncio.Event()
         self._failure: BaseException | None = None
@@ -57,11 +60,13 @@ class Outbox:
         match update:
             case PathAnnounced() | PathRejected():
                 path = update.path
-                name: Hashable = (update.family, update.key, path.peer, path.path_id)
+                name: Hashable = (update.family, update.key, path.peer, path.path_id, self._epoch)
             case PathWithdrawn():
-                name = (update.family, update.key, update.peer, update.path_id)
+                name = (update.family, update.key, update.peer, update.path_id, self._epoch)
             case _:
                 self._serial += 1
+                if isinstance(update, TableBegun):
+                    self._epoch += 1
                 name = self._serial
         self._waiting[name] = update
         if not self._filled.is_set():
@@ -69,7 +74,7 @@ class Outbox:
 
     def lose(self, lost: FeedLost) -> None:
         """Drop what waits about paths, which is unknown from now on, and say so."""
-        dropped = (PathAnnounced, PathWithdrawn, PathRejected, TableComplete, FeedStarted)
+        dropped = (PathAnnounced, PathWithdrawn, PathRejected, TableBegun, TableCounted, TableComplete, FeedStarted)
         waiting = [*reversed(self._taken), *self._waiting.values()]
         self._waiting.clear()
         self._taken.clear()

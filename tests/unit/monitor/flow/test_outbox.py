@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from monitor.gobgp.outbox import BATCH, ConsumerStalled, Outbox
+from monitor.flow.outbox import BATCH, ConsumerStalled, Outbox
 from monitor.rib.attribute import PathAttributes
 from monitor.rib.path import Path, PeerId
 from monitor.rib.peer import Peer, SessionState
