@@ -107,9 +107,10 @@ class _Table:
 class _Session:
     """A peer, and its session as far as this connection has told.
 
-    ``seen_at`` is when we heard of it, ``oldest`` when the speaker received the oldest of the paths that it told, 0 for none;
-    ``messages`` counts those since the last tick, ``calm_since`` is since when there were few.  Of one that is ``dumped`` the
-    speaker says where the dump ends.  ``ending`` waits to be believed from ``ends_at`` on.
+    ``seen_at`` is when we heard of it, ``first_at`` of its first path; ``oldest`` is when the speaker received the oldest of the
+    paths that it told, 0 for none.  ``returned`` means that paths of the session before it are kept, ``dumped`` that the speaker
+    says where the dump ends.  ``messages`` counts those since the last tick, ``calm_since`` is since when there were few.
+    ``ending`` waits to be believed from ``ends_at`` on.
     """
 
     peer: Peer
@@ -120,6 +121,8 @@ class _Session:
     named_at: int
     up: bool = True
     oldest: int = 0
+    first_at: float = 0.0
+    returned: bool = False
     dumped: bool = False
     tables: dict[Family, _Table] = field(default_factory=dict)
     reports: int = 0
@@ -206,8 +209,11 @@ class Conversation:
         marked = self._decoder.decode(content, sender, seconds, self._tell)
         if marked is not None:
             self._hear_mark(session, marked)
-        elif not session.oldest or seconds < session.oldest:
+            return
+        if not session.oldest or seconds < session.oldest:
             session.oldest = seconds
+        if not session.first_at:
+            session.first_at = self._clocks.monotonic()
 
     def _classify(self, header: PeerHeader) -> "tuple[_Session, Sender] | str":
         """Return whose routes these are and how to read them, or why they are left out."""
@@ -267,17 +273,24 @@ class Conversation:
         if table.marked and (age >= LONG_AGO * wait or (age >= wait and calm >= CALM_SECONDS)):
             proof = f"End-of-RIB, and the session older than {wait:g} s"
         elif not table.marked and self._settled and self._is_quiet(session, age, calm):
-            proof = f"quiet, and the session older than {wait:g} s"
+            proof = f"quiet, after more than {wait:g} s"
         if proof:
             table.complete = True
             self._tell(TableComplete(session.peer.id, family, proof))
 
     def _is_quiet(self, session: _Session, age: float, calm: float) -> bool:
-        """Return whether silence proves that a peer has told everything; little does where an End-of-RIB should have come."""
+        """Return whether silence proves that a peer has told everything; little does where an End-of-RIB should have come.
+
+        A router begins to tell seconds after the session, and one that restarts may take its whole restart time.
+        """
         wait = self._terms.end_of_rib_wait
-        if session.dumped:
-            return age >= LONG_AGO * wait and calm >= self._terms.calm
-        return age >= LONG_AGO * wait or (age >= wait and calm >= self._terms.calm)
+        if age >= LONG_AGO * wait:
+            return not session.dumped or calm >= self._terms.calm
+        if session.dumped or calm < self._terms.calm:
+            return False
+        if session.first_at:
+            return self._clocks.monotonic() - session.first_at >= wait
+        return age >= (max(wait, session.agreement.restart_time) if session.returned else wait)
 
     def _age(self, session: _Session) -> float:
         """Return for how long a session has been up, at least.
@@ -367,6 +380,7 @@ class Conversation:
     def _return(self, before: _Session, session: _Session) -> None:
         """The peer is back from its restart: what it did not keep, or no longer speaks, is gone now (RFC 4724 section 4.2)."""
         if before.retained_until is not None:
+            session.returned = True
             for family in before.agreement.retained - session.agreement.kept:
                 self._tell(TableComplete(session.peer.id, family, "not kept over the restart"))
 

@@ -57,7 +57,7 @@ class SourceState:
     speaker: str = ""
     alive: bool = False
     cause: str = "not connected yet"
-    since: float = field(default_factory=time.monotonic)
+    since: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108 - looked up at each call, as tests replace it
 
 
 class Engine:
@@ -378,12 +378,14 @@ class Engine:
         for domain in self.domains.values():
             self._expire(domain, now)
             for family in Family:
-                before, domain.complete[family] = domain.complete[family], self._complete(domain, family, now)
+                domain.complete[family] = self._complete(domain, family, now)
                 if self.reconciler.ready and domain.waits_for_adoption(family):
                     domain.adopt(family, self._installed(domain.config.table, family))
                     self._mark(domain.name, family, domain.keys(family))
-                elif domain.complete[family] and not before and (domain.name, family) not in self._dirty:
-                    domain.settle(family)
+                elif not domain.complete[family]:
+                    domain.settled[family] = False
+                elif not domain.settled[family] and (domain.name, family) not in self._dirty:
+                    self._mark(domain.name, family, domain.settle(family))
         for table, family in self.reconciler.tables:
             sharing = [domain for domain in self.domains.values() if domain.config.table == table]
             pending = any((domain.name, family) in self._dirty for domain in sharing)
@@ -505,16 +507,7 @@ class Engine:
         """Return what an operator should look at now, one sentence each."""
         found: list[str] = []
         for domain in self.domains.values():
-            for family in Family:
-                limit = domain.config.limit.of(family)
-                count = len(domain.desired[family]) + len(domain.limited[family])
-                if limit and domain.limited[family]:
-                    found.append(
-                        f"{domain.name} {family.label}: {count:,} routes wanted, limit {limit.routes:,}: "
-                        f"frozen, {len(domain.limited[family]):,} not admitted"
-                    )
-                elif limit and count >= limit.warn_at:
-                    found.append(f"{domain.name} {family.label}: {count:,} of at most {limit.routes:,} routes")
+            found += domain.limit_warnings()
             if not domain.config.imports:
                 found.append(f"{domain.name}: no import rule, so nothing is accepted")
         found += [*self.limits.warnings(), *self.teardown.warnings()]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from monitor.config import DomainConfig, LimitAction
 from monitor.engine.peer import Held, PeerTable
+from monitor.engine.text import plural
 from monitor.engine.validation import OriginStates
 from monitor.engine.view import View, paths_of
 from monitor.rib.decision import Candidate
@@ -59,6 +60,10 @@ class DomainTable:
         self._recent: dict[Family, dict[PrefixKey, float]] = {family: {} for family in Family}
         self._good: dict[Family, Collection[PrefixKey] | None] = dict.fromkeys(Family, ())
         """Prefixes that were in use before a limit was crossed: they have room first; None before that is known."""
+        self.filling: dict[Family, bool] = dict.fromkeys(Family, False)
+        """Whether what is new waits until everything has been told: routes of an earlier life are installed, below a limit."""
+        self.settled: dict[Family, bool] = dict.fromkeys(Family, False)
+        """Whether ``settle`` was told since the domain was last incomplete."""
         self.frozen: dict[tuple[PeerId, Family], AbstractSet[PrefixKey]] = {}
         """Peers beyond their limit, and the prefixes that they may still use."""
         self.states: OriginStates | None = None
@@ -215,24 +220,33 @@ class DomainTable:
         """
         if self._freezes[family]:
             self._good[family] = None if installed is None else frozenset(installed)
+            self.filling[family] = bool(installed)
             self.limited[family].clear()
 
     def waits_for_adoption(self, family: Family) -> bool:
         """Say whether ``adopt`` has still to be told what is installed."""
         return self._good[family] is None
 
-    def settle(self, family: Family) -> None:
-        """Everything has been told: what is in use now is no part of a burst that comes later."""
+    def settle(self, family: Family) -> list[PrefixKey]:
+        """Everything has been told: what is in use now is no part of a burst that comes later.
+
+        Returns what waited for this and is wanted from now on.
+        """
         self._recent[family].clear()
+        self.filling[family], self.settled[family] = False, True
+        changes: list[Change] = []
+        self._admit(family, changes)
         if self._good[family] is not None and not self.limited[family]:
             self._good[family] = ()
+        return [key for key, _ in changes]
 
     def _request(self, family: Family, key: PrefixKey, value: Forwarding, now: float, changes: list[Change]) -> None:
         """Admit a new route below the limit, else keep it waiting."""
         desired, limited, recent = self.desired[family], self.limited[family], self._recent[family]
         limit, good = self.config.limit.of(family), self._good[family]
         assert limit is not None
-        if good is not None and len(desired) < limit.routes and (not limited or key in good):
+        may_come = not limited and not self.filling[family]
+        if good is not None and len(desired) < limit.routes and (may_come or key in good):
             desired[key] = value
             changes.append((key, value))
             limited.pop(key, None)
@@ -241,7 +255,7 @@ class DomainTable:
             return
         crossed = not limited
         limited[key] = value
-        if good is None:
+        if good is None or self.filling[family]:
             return
         # The first routes of the same burst slipped in below the limit: no partial set stays.
         for burst in [name for name, at in recent.items() if now - at <= SETTLE_SECONDS]:
@@ -259,6 +273,26 @@ class DomainTable:
             changes += limited.items()
             limited.clear()
             self._good[family] = ()
+
+    def limit_warnings(self) -> list[str]:
+        """Return what to say of limits that are near or crossed, one sentence each."""
+        found: list[str] = []
+        for family in Family:
+            limit, waiting = self.config.limit.of(family), len(self.limited[family])
+            if limit is None:
+                continue
+            count = len(self.desired[family]) + waiting
+            if waiting and self.filling[family]:
+                what = plural(waiting, f"new {family.label} route")
+                found.append(f"{self.name}: {what} to wait until everything is told, for the limit of {limit.routes:,}")
+            elif waiting:
+                found.append(
+                    f"{self.name} {family.label}: {count:,} routes wanted, limit {limit.routes:,}: "
+                    f"frozen, {waiting:,} not admitted"
+                )
+            elif count >= limit.warn_at:
+                found.append(f"{self.name} {family.label}: {count:,} of at most {limit.routes:,} routes")
+        return found
 
     def keys(self, family: Family) -> set[PrefixKey]:
         """Return every prefix that a peer of the domain holds, or that has an outcome."""

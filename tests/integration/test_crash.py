@@ -9,11 +9,11 @@ from lab.routes import bulk
 from tests.support.bgpmon import running_bgpmon
 from tests.support.gobgpd import VERSIONS
 from tests.support.ping import pinging
-from tests.support.site import EAST, NET, OTHER, TARGET, Site, Wires, family_status, node, ready
+from tests.support.site import EAST, NET, OTHER, TARGET, Site, Wires, both_sources, family_status, node, ready
 from tests.support.wait import pass_time, until
 from tests.support.watch import watching
 
-pytestmark = [pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [both_sources, pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(300)]
 
 OLDEST, NEWEST = VERSIONS[0], VERSIONS[-1]
 KILLS = 16

@@ -9,11 +9,11 @@ import pytest
 from tests.support.bgpmon import Bgpmon, running_bgpmon
 from tests.support.gobgpd import VERSIONS
 from tests.support.router import Bird
-from tests.support.site import DEFAULT6, EAST, LEGS, NET, STATIC, Site, Wires, explained, node
+from tests.support.site import DEFAULT6, EAST, LEGS, NET, STATIC, Site, Wires, both_sources, explained, node
 from tests.support.wait import until
 from tests.support.watch import Watch, watching
 
-pytestmark = [pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [both_sources, pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(300)]
 
 NEWEST = VERSIONS[-1]
 BOTH = ["ipv4", "ipv6"]

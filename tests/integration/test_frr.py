@@ -17,6 +17,7 @@ from tests.support.site import (
     TWIN,
     Site,
     Wires,
+    both_sources,
     gateways_of,
     node,
     unnumber,
@@ -58,6 +59,7 @@ async def _leads_out_of(here: Site, prefix: str, *links: str) -> None:
     await until(leads, timeout=30, what=f"{prefix} to lead out of {links}")
 
 
+@both_sources
 async def test_two_routers_share_routes_of_both_families(
     gobgpd_version: str, daemon_directory: Path, wires: Wires
 ) -> None:
@@ -84,6 +86,7 @@ async def test_two_routers_share_routes_of_both_families(
         await here.gains(101, NET6, EAST6)
 
 
+@both_sources
 async def test_an_unnumbered_session_carries_both_families(
     gobgpd_version: str, daemon_directory: Path, wires: Wires
 ) -> None:

@@ -9,11 +9,11 @@ import pytest
 from lab.routes import bulk
 from tests.support.bgpmon import Bgpmon, running_bgpmon
 from tests.support.gobgpd import VERSIONS
-from tests.support.site import EAST, NET, Wires, explained, family_status, node, ready
+from tests.support.site import EAST, NET, Wires, both_sources, explained, family_status, node, ready
 from tests.support.wait import until
 from tests.support.watch import watching
 
-pytestmark = [pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [both_sources, pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(300)]
 
 OLDEST, NEWEST = VERSIONS[0], VERSIONS[-1]
 LEAK = 10_000

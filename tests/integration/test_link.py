@@ -8,10 +8,10 @@ import pytest
 from tests.support.bgpmon import running_bgpmon
 from tests.support.gobgpd import VERSIONS
 from tests.support.ping import pinging
-from tests.support.site import DEFAULT, EAST, LEGS, NET, OTHER, TARGET, TWIN, Wires, explained, node
+from tests.support.site import DEFAULT, EAST, LEGS, NET, OTHER, TARGET, TWIN, Wires, both_sources, explained, node
 from tests.support.watch import watching
 
-pytestmark = [pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [both_sources, pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(300)]
 
 NEWEST = VERSIONS[-1]
 BOTH = ["ipv4", "ipv6"]

@@ -15,6 +15,7 @@ from tests.support.site import (
     TARGET,
     WEST,
     Wires,
+    both_sources,
     explained,
     family_status,
     node,
@@ -22,7 +23,7 @@ from tests.support.site import (
 from tests.support.wait import until
 from tests.support.watch import watching
 
-pytestmark = [pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [both_sources, pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(300)]
 
 OLDEST, NEWEST = VERSIONS[0], VERSIONS[-1]
 BOTH = ["ipv4", "ipv6"]

@@ -7,11 +7,11 @@ import pytest
 from tests.support.bgpmon import Bgpmon, running_bgpmon
 from tests.support.gobgpd import VERSIONS
 from tests.support.ping import pinging
-from tests.support.site import EAST, NET, OTHER, TARGET, WEST, Site, Wires, node, ready
+from tests.support.site import EAST, NET, OTHER, TARGET, WEST, Site, Wires, both_sources, node, ready
 from tests.support.wait import until
 from tests.support.watch import watching
 
-pytestmark = [pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [both_sources, pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(420)]
 
 OLDEST, NEWEST = VERSIONS[0], VERSIONS[-1]
 ROUNDS = 20

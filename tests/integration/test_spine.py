@@ -9,11 +9,11 @@ from tests.support.daemon import require_programs
 from tests.support.gobgpd import VERSIONS
 from tests.support.ping import pinging
 from tests.support.router import Announcement
-from tests.support.site import EAST, NET, OTHER, TARGET, TWIN, WEST, Wires, node
+from tests.support.site import EAST, NET, OTHER, TARGET, TWIN, WEST, Wires, both_sources, node
 from tests.support.wait import until
 from tests.support.watch import watching
 
-pytestmark = [pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [both_sources, pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(300)]
 
 OLDEST, NEWEST = VERSIONS[0], VERSIONS[-1]
 NET_ADMIN = 1 << 12

@@ -166,10 +166,12 @@ class Site:
         Each has its own table and a rule that leads there.  *east* and *west* have more keys of the domains, *source* of the
         source; *target* is a detour to gobgpd.
         """
+        # No End-of-RIB of a peer comes over BMP, and BIRD begins to tell some three seconds after the session.
+        patient = {"end_of_rib_wait": "8s"} if self.wires.over == "bmp" else {}
         rules = {name: [{"to": f"10.{net}.0.0/16", "priority": 1000 + net}] for name, net in (("east", 8), ("west", 9))}
-        domains = {"east": domain("east", 101, multipath=2, rules=rules["east"]) | dict(east or {})}
+        domains = {"east": domain("east", 101, multipath=2, rules=rules["east"]) | patient | dict(east or {})}
         if west is not None:
-            domains["west"] = domain("west", 102, rules=rules["west"]) | dict(west)
+            domains["west"] = domain("west", 102, rules=rules["west"]) | patient | dict(west)
         heard = {"bmp": STATION} if self.wires.over == "bmp" else {"gobgp": target or self.gobgpd.target}
         sources = {"fabric": {**heard, **source}}
         return (
