@@ -287,7 +287,9 @@ async def node(
     *session* has more of every session; *neighbors* stand for all of that.  Heard over BMP, it is set up as Cilium's is: its
     import policy rejects every path.
     """
-    exported = {"bmp": (STATION,), "bmp_statistics": 15, "reject_all": True} if wires.over == "bmp" else {}
+    exported: dict[str, Any] = (
+        {"bmp": (STATION,), "bmp_statistics": 15, "reject_all": True} if wires.over == "bmp" else {}
+    )
     sessions = [Neighbor(address=LEGS[leg].router, asn=LEGS[leg].asn, **session) for leg in legs]
     async with running_gobgpd(
         version,
