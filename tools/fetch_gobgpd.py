@@ -44,7 +44,7 @@ def own_release() -> tuple[str, str]:
     """The code name of this machine's release and the archive that it comes from, as apt resolved it."""
     release = dict(line.split("=", 1) for line in FilePath("/etc/os-release").read_text().splitlines() if "=" in line)
     codename = release.get("VERSION_CODENAME", "").strip('"')
-    targets = _run("apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages")
+    targets = run("apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages")
     for line in targets.splitlines():
         suite, uri = line.split(None, 1)
         if suite == codename:
@@ -75,15 +75,15 @@ class PrivateApt:
 
     def offers(self) -> list[Offer]:
         """Every gobgpd that the suites carry."""
-        _run("apt-get", *self.options(), "update", "--error-on=any")
-        lines = _run("apt-cache", *self.options(), "madison", "gobgpd").splitlines()
+        run("apt-get", *self.options(), "update", "--error-on=any")
+        lines = run("apt-cache", *self.options(), "madison", "gobgpd").splitlines()
         rows = [[cell.strip() for cell in line.split("|")] for line in lines]
         return [Offer(version, source.split()[1].split("/")[0]) for _, version, source in rows]
 
     def download(self, offer: Offer, into: FilePath) -> FilePath:
         """Download one version; the package file."""
         into.mkdir(parents=True, exist_ok=True)
-        _run("apt-get", *self.options(), "download", f"gobgpd={offer.version}", cwd=into)
+        run("apt-get", *self.options(), "download", f"gobgpd={offer.version}", cwd=into)
         (package,) = into.glob("gobgpd_*.deb")
         return package
 
@@ -117,8 +117,8 @@ def fetch(generations: list[str]) -> None:
                 raise FetchError(f"no gobgpd {generation.split('.')[0]}.x in {', '.join(NEWER_SUITES)}: {found}")
             unpacked = home / "unpacked" / generation
             unpacked.mkdir(parents=True)
-            _run("dpkg-deb", "-x", str(apt.download(offer, home / generation)), str(unpacked))
-            said = _run(str(unpacked / "usr/bin/gobgpd"), "--version").strip()
+            run("dpkg-deb", "-x", str(apt.download(offer, home / generation)), str(unpacked))
+            said = run(str(unpacked / "usr/bin/gobgpd"), "--version").strip()
             (unpacked / "source").write_text(f"{offer.version} {offer.suite}\n")
             shutil.rmtree(CACHE / generation, ignore_errors=True)
             unpacked.chmod(0o755)
@@ -126,7 +126,8 @@ def fetch(generations: list[str]) -> None:
             print(f"gobgpd {generation}: {said}, package {offer.version} of {offer.suite}")
 
 
-def _run(*command: str, cwd: FilePath | None = None) -> str:
+def run(*command: str, cwd: FilePath | None = None) -> str:
+    """Run a program to its end; what it printed, or FetchError with its words."""
     environment = {**os.environ, "LC_ALL": "C"}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
