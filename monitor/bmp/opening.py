@@ -17,14 +17,13 @@ _EXTENDED = 255
 _MULTIPROTOCOL, _GRACEFUL_RESTART, _FOUR_OCTET_AS, _ADD_PATH = 1, 64, 65, 69
 _CAN_RECEIVE, _CAN_SEND = 1, 2
 _NOTIFICATION = 0x4
-_FORWARDING = 0x80
 
 
 @dataclass(slots=True)
 class Opening:
     """One OPEN.  ``families`` are those it names (IPv4 alone where it names none), ``add_path`` has 1 receive, 2 send, 3 both.
 
-    ``restart_time`` is in seconds; ``kept`` are the families of graceful restart, each with whether forwarding state was kept;
+    ``restart_time`` is in seconds; ``kept`` are the families of graceful restart;
     ``notifications`` says that graceful restart covers NOTIFICATIONs too (RFC 8538).
     """
 
@@ -36,7 +35,7 @@ class Opening:
     graceful: bool = False
     restart_time: int = 0
     notifications: bool = False
-    kept: dict[Family, bool] = field(default_factory=dict)
+    kept: set[Family] = field(default_factory=set)
     names_families: bool = False
     four_octet_as: bool = False
 
@@ -46,8 +45,8 @@ class Agreement:
     """What a session does.
 
     ``families`` may be told; of ``add_path`` NLRI carry path identifiers from the peer; of ``retained`` the speaker keeps
-    the paths for ``restart_time`` seconds when the session breaks; of ``kept`` the peer forwarded over the restart that it
-    returns from.  With ``four_octet_as`` AS numbers have four octets in the session (RFC 6793).
+    the paths for ``restart_time`` seconds when the session breaks, and with ``notifications`` also when a NOTIFICATION ends it.
+    With ``four_octet_as`` AS numbers have four octets in the session (RFC 6793).
     """
 
     asn: int
@@ -57,7 +56,6 @@ class Agreement:
     families: frozenset[Family]
     add_path: frozenset[Family]
     retained: frozenset[Family]
-    kept: frozenset[Family]
     restart_time: int
     notifications: bool
     four_octet_as: bool
@@ -117,7 +115,7 @@ def _capability(opening: Opening, code: int, value: bytes) -> None:
         opening.notifications = bool(head >> 12 & _NOTIFICATION)
         for at in range(2, len(value) - 3, 4):
             if family := _family(value[at : at + 3]):
-                opening.kept[family] = bool(value[at + 3] & _FORWARDING)
+                opening.kept.add(family)
 
 
 def agree(sent: Opening, received: Opening) -> Agreement:
@@ -140,8 +138,7 @@ def agree(sent: Opening, received: Opening) -> Agreement:
         sent.router_id,
         families,
         add_path,
-        frozenset(families & received.kept.keys()) if graceful and received.restart_time else frozenset(),
-        frozenset(family for family, forwarding in received.kept.items() if forwarding),
+        frozenset(families & received.kept) if graceful and received.restart_time else frozenset(),
         received.restart_time,
         sent.notifications and received.notifications,
         sent.four_octet_as and received.four_octet_as,

@@ -378,11 +378,15 @@ class Conversation:
             self._return(before, session)
 
     def _return(self, before: _Session, session: _Session) -> None:
-        """The peer is back from its restart: what it did not keep, or no longer speaks, is gone now (RFC 4724 section 4.2)."""
+        """The peer is back from its restart: what it told before stays as stale until it has told everything again.
+
+        RFC 4724 section 4.2 has it removed at once where the peer did not keep forwarding.  GoBGP keeps it, and so do we: any
+        fresh path is preferred, and where there is none the same path most often returns within seconds.
+        """
         if before.retained_until is not None:
             session.returned = True
-            for family in before.agreement.retained - session.agreement.kept:
-                self._tell(TableComplete(session.peer.id, family, "not kept over the restart"))
+            for family in before.agreement.retained - session.agreement.families:
+                self._tell(TableComplete(session.peer.id, family, "not spoken any more"))
 
     def _hear_down(self, body: bytes) -> None:
         header = peer_header(body)

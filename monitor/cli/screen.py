@@ -116,6 +116,7 @@ def peers(document: Document, page: Page) -> Iterator[str]:
     rows: list[list[object]] = []
     notes: list[str] = []
     open_sessions: list[str] = []
+    heard: set[str] = set()
     items = objects(document.get("items"))
     for item in items:
         address = clean(item.get("address"))
@@ -135,9 +136,14 @@ def peers(document: Document, page: Page) -> Iterator[str]:
             notes += page.wrapped(f"{address}: away for longer than stale_after; its paths are not used", "! ", "  ")
         if item.get("authenticated") is False:
             open_sessions.append(address)
+        if item.get("source_kind") == "bmp":
+            heard.add(clean(item.get("source")))
     if open_sessions:
         more = f" and {len(open_sessions) - MOST_NAMES} more" if len(open_sessions) > MOST_NAMES else ""
         notes += page.wrapped(f"not authenticated: {', '.join(open_sessions[:MOST_NAMES])}{more}", "! ", "  ")
+    for source in sorted(heard):
+        said = f"{source} is heard over BMP: what it told is counted; peers that were never up, and passwords, are not known"
+        notes += page.wrapped(said, "~ ", "  ")
     if rows:
         yield from page.table(heads, rows, f"ASN FOR {' '.join(counted)}", "ADVERTISED ASN FOR ACCEPTED", "DOMAIN")
     else:

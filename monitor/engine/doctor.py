@@ -57,13 +57,13 @@ def _open_stations(engine: Engine) -> Iterator[Document]:
     for source in engine.config.sources:
         if source.bmp:
             others = ", ".join(map(str, source.allow_addresses))
-            users = ", ".join(map(str, source.allow_uids))
+            users = f"{'user' if len(source.allow_uids) == 1 else 'users'} {', '.join(map(str, source.allow_uids))}"
             yield _check(
                 f"station of {source.name}",
                 not others,
                 f"{source.bmp} is open to {others}"
                 if others
-                else f"{source.bmp} is open to users {users} of this machine alone",
+                else f"{source.bmp} is open to {users} of this machine alone",
                 "BMP is neither encrypted nor authenticated: whoever can send from these addresses decides which routes this "
                 "node learns.  Keep the speaker on this machine, or the way to it in a network of its own",
             )

@@ -182,6 +182,7 @@ def peer_document(engine: Engine, table: PeerTable) -> Document:
     return {
         "address": peer.id.address,
         "source": peer.id.source,
+        "source_kind": engine.sources[peer.id.source].source.kind,
         "asn": peer.asn,
         "domain": table.domain or "unassigned",
         "state": peer.state.value,

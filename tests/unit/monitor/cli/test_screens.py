@@ -25,6 +25,7 @@ SCREENS: dict[str, Screen] = {
     "status": screen.status,
     "status-unknown": screen.status,
     "peers": screen.peers,
+    "peers-bmp": screen.peers,
     "domains": screen.domains,
     "routes": screen.routes,
     "lookup": screen.lookup,
