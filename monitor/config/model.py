@@ -102,12 +102,16 @@ class PeerSelector:
         return self.prefix is None or (address.version == self.prefix.version and address in self.prefix)
 
     @property
+    def names_one(self) -> bool:
+        """Whether this is the address of one peer."""
+        return self.prefix is not None and self.prefix.prefixlen == self.prefix.max_prefixlen
+
+    @property
     def text(self) -> str:
         """The entry as a person would write it."""
         if self.prefix is None:
             return self.interface
-        single = self.prefix.prefixlen == self.prefix.max_prefixlen
-        base = str(self.prefix.network_address) if single else str(self.prefix)
+        base = str(self.prefix.network_address) if self.names_one else str(self.prefix)
         return f"{base}%{self.interface}" if self.interface else base
 
 

@@ -51,7 +51,7 @@ def waits(engine: Engine, domain: DomainTable) -> list[str]:
     found: list[str] = []
     source = engine.sources[domain.config.source]
     if not all(domain.complete.values()):
-        found = _unknown(domain, source, until(source.since))
+        found = _unknown(engine, domain, source, until(source.since))
         if not found:
             found = list(_unproved(domain, monotonic, wall, until))
     elif state_of(engine, domain) == "down":
@@ -62,13 +62,19 @@ def waits(engine: Engine, domain: DomainTable) -> list[str]:
     return found
 
 
-def _unknown(domain: DomainTable, source: SourceState, until: str) -> list[str]:
+def _unknown(engine: Engine, domain: DomainTable, source: SourceState, until: str) -> list[str]:
     name = source.source.name
     if not source.alive:
         known = "what it told stays in place" if source.speaker else "nothing is removed"
         return [f"waits for source {name}; {known} until {until}"]
     if not domain.peers:
         return [f"waits for a peer: {name} has none of this domain; nothing is removed until {until}"]
+    if unnamed := engine.unnamed(domain):
+        shown = ", ".join(unnamed[:MOST_NAMES])
+        more = f" and {len(unnamed) - MOST_NAMES} more" if len(unnamed) > MOST_NAMES else ""
+        return [
+            f"waits for the session of {shown}{more}: not up since {name} connected; nothing is removed until {until}"
+        ]
     return []
 
 

@@ -417,13 +417,20 @@ class Engine:
         if family not in domain.config.families:
             return True
         source = self.sources[domain.config.source]
-        if not source.alive or not domain.peers:
+        if not source.alive or not domain.peers or self.unnamed(domain):
             return now - source.since >= domain.config.stale_after
         told = all(
             family in table.proof or not self._speaks(table.peer, family) or self.teardown.holds(table.peer.id)
             for table in domain.peers.values()
         )
         return told and self._validated(domain, family, now)
+
+    def unnamed(self, domain: DomainTable) -> list[str]:
+        """Return the peers of a domain that its speaker may have, and has not named.
+
+        Over BMP a session is named when it comes up: one that was up in an earlier life of ours may only take longer.
+        """
+        return domain.unheard() if self.sources[domain.config.source].source.kind == "bmp" else []
 
     def _validated(self, domain: DomainTable, family: Family, now: float) -> bool:
         """Say whether all that the policy asks of RPKI was answered once since the feed began; not for ever waited for."""

@@ -274,6 +274,15 @@ class DomainTable:
             limited.clear()
             self._good[family] = ()
 
+    def unheard(self) -> list[str]:
+        """Return the peers that are configured by their address and of which the source has said nothing."""
+        known = [(table.address, table.interface) for table in self.peers.values() if table.address is not None]
+        return [
+            selector.text
+            for selector in self.config.peers
+            if selector.names_one and not any(selector.matches(*peer) for peer in known)
+        ]
+
     def limit_warnings(self) -> list[str]:
         """Return what to say of limits that are near or crossed, one sentence each."""
         found: list[str] = []

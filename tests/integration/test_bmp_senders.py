@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.bgpmon import running_bgpmon
-from tests.support.gobgpd import Gobgpd, GobgpdConfig
+from tests.support.gobgpd import Gobgpd, GobgpdConfig, Neighbor
 from tests.support.ping import pinging
 from tests.support.router import Announcement
 from tests.support.sender import SENDERS, running_sender
-from tests.support.site import EAST, NET, OTHER, TARGET, TWIN, WEST, Site, Wires, ready
+from tests.support.site import EAST, LEGS, NET, OTHER, TARGET, TWIN, WEST, Site, Wires, ready
 from tests.support.wait import until
 from tests.support.watch import watching
 
@@ -23,16 +23,17 @@ pytestmark = [
 ]
 
 
-def site(directory: Path, wires: Wires) -> Site:
-    """The node without its gobgpd, which nobody starts here."""
-    config = GobgpdConfig(asn=65000, router_id="192.0.2.1")
+def site(directory: Path, wires: Wires, *legs: str) -> Site:
+    """The node without its gobgpd, which nobody starts here; what it would have for neighbors is the sender's."""
+    neighbors = [Neighbor(address=LEGS[leg].router, asn=LEGS[leg].asn) for leg in legs]
+    config = GobgpdConfig(asn=65000, router_id="192.0.2.1", neighbors=neighbors)
     return Site(wires, directory, Gobgpd("3.10", config, directory))
 
 
 async def test_what_is_announced_is_routed_and_what_is_withdrawn_is_gone(
     kind: str, daemon_directory: Path, wires: Wires
 ) -> None:
-    here = site(daemon_directory, wires)
+    here = site(daemon_directory, wires, "east", "twin", "west")
     async with (
         running_bgpmon(here.configuration(west={}), daemon_directory / "b", ready=False) as bgpmon,
         running_sender(kind, daemon_directory / "s", here.node, "east", "twin", "west"),
@@ -58,7 +59,7 @@ async def test_what_is_announced_is_routed_and_what_is_withdrawn_is_gone(
 async def test_no_packet_is_lost_while_the_speaker_dies_and_returns(
     kind: str, daemon_directory: Path, wires: Wires
 ) -> None:
-    here = site(daemon_directory, wires)
+    here = site(daemon_directory, wires, "east")
     async with (
         running_bgpmon(here.configuration(), daemon_directory / "b", ready=False) as bgpmon,
         running_sender(kind, daemon_directory / "s", here.node, "east") as sender,
@@ -83,7 +84,7 @@ async def test_no_packet_is_lost_while_the_speaker_dies_and_returns(
 
 
 async def test_a_router_that_dies_loses_its_routes(kind: str, daemon_directory: Path, wires: Wires) -> None:
-    here = site(daemon_directory, wires)
+    here = site(daemon_directory, wires, "east", "twin")
     async with (
         running_bgpmon(here.configuration(), daemon_directory / "b", ready=False) as bgpmon,
         running_sender(kind, daemon_directory / "s", here.node, "east", "twin"),

@@ -65,8 +65,9 @@ class ScriptedSource:
     paths come from.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, spoken: str) -> None:
         self.name = name
+        self.spoken = spoken
         self.roas: set[tuple[Prefix, int]] | None = None
         self.origins: set[int] = {OWN_AS}
         self.complains: list[str] = []
@@ -85,7 +86,7 @@ class ScriptedSource:
     @property
     def kind(self) -> str:
         """See ``monitor.ports.Source``."""
-        return "gobgp"
+        return self.spoken
 
     def complaints(self) -> Sequence[str]:
         """None but those that a test gives it."""
@@ -174,7 +175,7 @@ class Stage:
 
     def _build(self) -> None:
         config = self.config
-        self.sources = {item.name: ScriptedSource(item.name) for item in config.sources}
+        self.sources = {item.name: ScriptedSource(item.name, "bmp" if item.bmp else "gobgp") for item in config.sources}
         self.reconciler = Reconciler(
             self.kernel,
             self.journal,
@@ -225,9 +226,11 @@ class Stage:
         self.sources[router.id.source].tell(*updates)
 
     def start_feed(self, source: str) -> None:
-        """The source has a new stream: it says so, and which peers there are."""
-        peers = [PeerChanged(router.peer) for router in self.routers.values() if router.id.source == source]
-        self.sources[source].tell(FeedStarted(source, "scripted speaker"), *peers)
+        """The source has a new stream: it says so, and which peers there are; over BMP only those that are up."""
+        heard = self.sources[source]
+        routers = [router for router in self.routers.values() if router.id.source == source]
+        peers = [PeerChanged(router.peer) for router in routers if router.up or heard.kind != "bmp"]
+        heard.tell(FeedStarted(source, "scripted speaker"), *peers)
 
     def lose_feed(self, source: str) -> None:
         """The stream broke."""

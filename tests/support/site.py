@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,12 +123,15 @@ def unnumber(wires: Wires, *legs: str) -> None:
         wires.node.run("ping", "-6", "-c1", "-w5", f"{ROUTER_LOCAL}%{leg}")
 
 
-def domain(name: str, table: int, **more: object) -> dict[str, object]:
-    """The configuration of one domain, which takes every route of its routers at once; *more* keys replace these."""
+def domain(name: str, table: int, routers: Collection[str], **more: object) -> dict[str, object]:
+    """The configuration of one domain, which takes every route of its routers at once; *more* keys replace these.
+
+    Its peers are those of its legs that are among *routers*.
+    """
     legs = [leg for leg in LEGS.values() if leg.name in {name, *({"twin"} if name == "east" else ())}]
     return {
         "source": "fabric",
-        "peers": [leg.router for leg in legs],
+        "peers": [leg.router for leg in legs if leg.router in routers],
         "interfaces": [leg.name for leg in legs],
         "table": table,
         "families": ["ipv4"],
@@ -169,9 +172,11 @@ class Site:
         # No End-of-RIB of a peer comes over BMP, and BIRD begins to tell some three seconds after the session.
         patient = {"end_of_rib_wait": "8s"} if self.wires.over == "bmp" else {}
         rules = {name: [{"to": f"10.{net}.0.0/16", "priority": 1000 + net}] for name, net in (("east", 8), ("west", 9))}
-        domains = {"east": domain("east", 101, multipath=2, rules=rules["east"]) | patient | dict(east or {})}
+        domains: dict[str, dict[str, object]] = {
+            "east": domain("east", 101, multipath=2, rules=rules["east"]) | patient | dict(east or {})
+        }
         if west is not None:
-            domains["west"] = domain("west", 102, rules=rules["west"]) | patient | dict(west)
+            domains["west"] = domain("west", 102, routers, rules=rules["west"]) | patient | dict(west)
         heard = {"bmp": STATION} if self.wires.over == "bmp" else {"gobgp": target or self.gobgpd.target}
         sources = {"fabric": {**heard, **source}}
         return (

@@ -201,7 +201,7 @@ async def test_engine_without_a_running_loop_can_be_driven_step_by_step() -> Non
     fib.add_link("eth1", "192.0.2.5/24")
     journal = Journal(":memory:")
     reconciler = Reconciler(fib, journal, 196, Gate.DRY_RUN)
-    engine = Engine(config(), [(ScriptedSource("fabric"), "scripted")], reconciler, journal)
+    engine = Engine(config(), [(ScriptedSource("fabric", "gobgp"), "scripted")], reconciler, journal)
     reconciler.links_changed = engine.links_changed
     state = engine.sources["fabric"]
     engine.apply(state, FeedStarted("fabric", "nobody"))
@@ -225,7 +225,7 @@ def test_end_of_a_source_is_the_end_of_the_engine() -> None:
     async def main() -> None:
         journal = Journal(":memory:")
         reconciler = Reconciler(MemoryFib(), journal, 196, Gate.DRY_RUN)
-        engine = Engine(config(), [(Broken("fabric"), "scripted")], reconciler, journal)
+        engine = Engine(config(), [(Broken("fabric", "gobgp"), "scripted")], reconciler, journal)
         async with asyncio.timeout(60):
             await engine.run()
 
