@@ -172,9 +172,10 @@ class Site:
         # No End-of-RIB of a peer comes over BMP, and BIRD begins to tell some three seconds after the session.
         patient = {"end_of_rib_wait": "8s"} if self.wires.over == "bmp" else {}
         rules = {name: [{"to": f"10.{net}.0.0/16", "priority": 1000 + net}] for name, net in (("east", 8), ("west", 9))}
-        domains: dict[str, dict[str, object]] = {
-            "east": domain("east", 101, multipath=2, rules=rules["east"]) | patient | dict(east or {})
-        }
+        # Over BMP a peer that is configured and never comes up keeps its domain from being complete.
+        neighbors = {neighbor.address for neighbor in self.gobgpd.config.neighbors}
+        routers = [leg.router for leg in LEGS.values() if self.wires.over == "gobgp" or leg.router in neighbors]
+        domains = {"east": domain("east", 101, routers, multipath=2, rules=rules["east"]) | patient | dict(east or {})}
         if west is not None:
             domains["west"] = domain("west", 102, routers, rules=rules["west"]) | patient | dict(west)
         heard = {"bmp": STATION} if self.wires.over == "bmp" else {"gobgp": target or self.gobgpd.target}
