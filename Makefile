@@ -17,10 +17,10 @@ run: ## try it: the lab, where this machine can have it; else the demo, and it s
 demo: venv ## simulated routers and an in-memory kernel: no root, no gobgpd; ARGS="--mode auto --seed 7"
 	@$(BIN)/bgpmon demo $(ARGS)
 
-lab: ## real routers, real gobgpd, the real kernel, in network namespaces (root); GOBGPD=4.8 for another one
+lab: ## real routers, real gobgpd, the real kernel, in namespaces (root); GOBGPD=4.8; SOURCE=bmp: as Cilium's speaker
 	@tools/setup lab
 	@$(MAKE) --no-print-directory venv
-	@$(BIN)/python -m lab up --gobgpd "$(or $(GOBGPD),3.10)"
+	@$(BIN)/python -m lab up --gobgpd "$(or $(GOBGPD),3.10)" --source "$(or $(SOURCE),gobgp)"
 
 lab-down: ## remove the lab
 	@$(if $(wildcard $(BIN)/python),$(BIN)/python,python3) -m lab down

@@ -3,16 +3,39 @@
 import argparse
 import asyncio
 
+from bench.decoder import decoder
 from bench.full_table import compare
+from bench.source import source
+
+WHAT = {
+    "full-table": "a router's full table to the kernel: gobgpd alone, bgpmon over gRPC and over BMP, BIRD (100,000 routes)",
+    "source": "a source alone, without an engine: gobgpd over gRPC, and gobgpd, FRR and BIRD over BMP (500,000 paths)",
+    "decoder": "the BMP decoder alone, in memory; needs neither root nor a speaker (500,000 paths)",
+}
 
 
 async def main() -> None:
-    """Measure each generation of gobgpd that was asked for, beside BIRD, in one run."""
-    parser = argparse.ArgumentParser(prog="make bench", description="a router's full table to the kernel")
-    parser.add_argument("--routes", type=int, default=100_000)
-    parser.add_argument("--gobgpd", nargs="*", default=["3.10", "3.36", "4.8"])
+    """Measure what was asked for; what is compared is measured in one run."""
+    parser = argparse.ArgumentParser(
+        prog="make bench",
+        description="What bgpmon costs.",
+        epilog="\n".join(f"{name:12}{words}" for name, words in WHAT.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--what", choices=WHAT, default="full-table", help="see below (default: %(default)s)")
+    parser.add_argument("--routes", type=int, help="how many instead")
+    parser.add_argument("--gobgpd", nargs="*", default=["3.10", "3.36", "4.8"], help="generations to measure")
     asked = parser.parse_args()
-    async for line in compare(asked.gobgpd, asked.routes):
+    if asked.what == "decoder":
+        for line in decoder(asked.routes or 500_000):
+            print(line, flush=True)
+        return
+    lines = (
+        source(asked.gobgpd, asked.routes or 500_000)
+        if asked.what == "source"
+        else compare(asked.gobgpd, asked.routes or 100_000)
+    )
+    async for line in lines:
         print(line, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""A router's full table to the kernel: gobgpd alone, bgpmon on top of it, and BIRD in the place of both.
+"""A router's full table to the kernel: gobgpd alone, bgpmon on top of it by either way, and BIRD in the place of both.
 
 Every measurement has two namespaces of its own, joined by a veth: the node, and a BIRD router that announces.
 """
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from tests.support.daemon import Daemon
 from tests.support.gobgpd import Gobgpd, running_gobgpd
 from tests.support.netns import Namespace, namespace, veth
 from tests.support.router import Bird, running_bird
+from tests.support.site import STATION
 from tests.support.wait import until
 
 BGPMON = Path(sys.executable).parent / "bgpmon"
@@ -36,7 +37,7 @@ mode: auto
 netns: {netns}
 state_dir: {directory}/state
 run_dir: {directory}/run
-sources: {{fabric: {{gobgp: "{target}"}}}}
+sources: {{fabric: {{{source}}}}}
 domains:
   bench:
     source: fabric
@@ -79,14 +80,14 @@ class Stage(NamedTuple):
 
 
 @contextlib.contextmanager
-def stage() -> Iterator[Stage]:
+def stage(interface: str = "eth0", node_address: str = NODE, router_address: str = ROUTER) -> Iterator[Stage]:
     """Lay out the two namespaces and a directory; all is gone afterwards."""
     with (
         tempfile.TemporaryDirectory(prefix="bgpm-bench-") as directory,
         namespace("node", "bgpm-bench-") as node,
         namespace("router", "bgpm-bench-") as router,
     ):
-        veth(node, router, "eth0", "eth0", [f"{NODE}/24"], [f"{ROUTER}/24"])
+        veth(node, router, interface, "eth0", [f"{node_address}/24"], [f"{router_address}/24"])
         yield Stage(node, router, Path(directory))
 
 
@@ -100,21 +101,22 @@ async def gobgpd_alone(version: str, count: int) -> Cost:
             return _cost(began, gobgpd.pid)
 
 
-async def bgpmon(version: str, count: int) -> Cost:
-    """Measure until bgpmon has read the whole table back from the kernel."""
+async def bgpmon(version: str, count: int, over: str = "gobgp") -> Cost:
+    """Measure until bgpmon, which hears gobgpd over ``gobgp`` (gRPC) or ``bmp``, has read the whole table back from the kernel."""
     with stage() as here:
-        async with _gobgpd(version, here) as gobgpd, _router(here) as bird:
+        async with _gobgpd(version, here, bmp=(STATION,) if over == "bmp" else ()) as gobgpd, _router(here) as bird:
             await gobgpd.peers_established()
             file = here.directory / "bgpmon.yaml"
+            source = f'{over}: "{STATION if over == "bmp" else gobgpd.target}"'
             file.write_text(
                 _BGPMON_CONFIG.format(
-                    netns=here.node.path, directory=here.directory, target=gobgpd.target, table=TABLE, router=ROUTER
+                    netns=here.node.path, directory=here.directory, source=source, table=TABLE, router=ROUTER
                 )
             )
             daemon = Daemon("bgpmon", [str(BGPMON), "run", "--config", str(file)], here.directory)
             with daemon.supervised():
                 daemon.launch()
-                await until(lambda: _read_back(here.directory) == 0, timeout=30, what="bgpmon")
+                await until(lambda: _read_back(here.directory) == 0, timeout=60, what="bgpmon to hear gobgpd")
                 began = await _announce(bird, gobgpd, count)
                 await until(
                     lambda: _read_back(here.directory) == count, timeout=LONGEST, what=f"{count} routes", every=0.25
@@ -156,9 +158,10 @@ async def bird_alone(count: int) -> Cost:
 
 
 @contextlib.asynccontextmanager
-async def _gobgpd(version: str, here: Stage) -> AsyncIterator[Gobgpd]:
+async def _gobgpd(version: str, here: Stage, bmp: Sequence[str] = ()) -> AsyncIterator[Gobgpd]:
     neighbor = Neighbor(address=ROUTER, asn=ROUTER_ASN)
-    async with running_gobgpd(version, here.directory / "gobgpd", namespace=here.node, neighbors=[neighbor]) as gobgpd:
+    directory = here.directory / "gobgpd"
+    async with running_gobgpd(version, directory, namespace=here.node, neighbors=[neighbor], bmp=bmp) as gobgpd:
         yield gobgpd
 
 
@@ -190,19 +193,26 @@ async def _announce(bird: Bird, gobgpd: Gobgpd, count: int) -> float:
 def _cost(began: float, pid: int) -> Cost:
     """Return the time since *began*, and what a process has paid since it was started, from /proc."""
     seconds = time.monotonic() - began
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    processor = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return Cost(seconds, processor, pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+    return Cost(seconds, processor_seconds(pid), pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+
+
+def processor_seconds(pid: int) -> float:
+    """Return what a process has paid since it was started."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _read_back(directory: Path) -> int:
-    """Return how many routes bgpmon has read back, -1 while it does not answer."""
+    """Return how many routes bgpmon has read back, -1 while it does not answer or does not hear gobgpd."""
     command = [str(BGPMON), "--run-dir", str(directory / "run"), "status", "-o", "json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return -1
-    return int(json.loads(done.stdout)["domains"][0]["families"]["ipv4"]["installed"])
+    status = json.loads(done.stdout)
+    if status["sources"][0]["state"] != "connected":
+        return -1
+    return int(status["domains"][0]["families"]["ipv4"]["installed"])
 
 
 def _in_kernel(node: Namespace) -> int:
@@ -215,13 +225,17 @@ async def compare(versions: list[str], count: int) -> AsyncIterator[str]:
     """Yield one line of the comparison after the other."""
     bird = await bird_alone(count)
     yield f"{count:,} routes from one router, seconds from its announcement to the last route:"
-    yield f"  {'BIRD to the kernel':28}{_text(bird)}"
+    yield f"  {'BIRD to the kernel':36}{_text(bird)}"
     for version in versions:
         alone = await gobgpd_alone(version, count)
-        yield f"  {f'gobgpd {version} alone':28}{_text(alone)}"
-        kernel = await bgpmon(version, count)
-        ratios = f"{kernel.seconds / alone.seconds:.2f} x gobgpd alone, {kernel.seconds / bird.seconds:.2f} x BIRD"
-        yield f"  {f'bgpmon on gobgpd {version}':28}{_text(kernel)}   {ratios}"
+        yield f"  {f'gobgpd {version} alone':36}{_text(alone)}"
+        grpc = await bgpmon(version, count)
+        ratios = f"{grpc.seconds / alone.seconds:.2f} x gobgpd alone, {grpc.seconds / bird.seconds:.2f} x BIRD"
+        yield f"  {f'bgpmon on gobgpd {version}':36}{_text(grpc)}   {ratios}"
+        bmp = await bgpmon(version, count, "bmp")
+        ratios = f"{bmp.seconds / alone.seconds:.2f} x gobgpd alone, {bmp.seconds / bird.seconds:.2f} x BIRD"
+        ratios += f", {bmp.seconds / grpc.seconds:.2f} x gRPC"
+        yield f"  {f'bgpmon on gobgpd {version} over BMP':36}{_text(bmp)}   {ratios}"
 
 
 def _text(cost: Cost) -> str:

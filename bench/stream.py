@@ -28,7 +28,9 @@ def stream(count: int, family: str, together: int, attributes: int) -> bytes:
 
 
 def _updates(count: int, family: str, together: int, attributes: int) -> Iterator[bytes]:
-    for _, same in groupby(bulk(count, family, attributes=attributes), lambda route: (route.as_path, route.communities)):
+    for _, same in groupby(
+        bulk(count, family, attributes=attributes), lambda route: (route.as_path, route.communities)
+    ):
         while routes := list(islice(same, together)):
             yield _update(family, routes)
 

@@ -8,6 +8,7 @@ from lab import breakage, lifecycle
 from lab.gobgpd import VERSIONS
 from lab.lifecycle import say
 from lab.machine import LabError
+from lab.topology import SOURCES
 
 
 def main() -> int:
@@ -16,6 +17,12 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="make the lab, and open a shell in it if this is a terminal")
     up.add_argument("--gobgpd", choices=VERSIONS, default=VERSIONS[0], help="the node's gobgpd")
+    up.add_argument(
+        "--source",
+        choices=SOURCES,
+        default=SOURCES[0],
+        help="how bgpmon hears it: over its API, or over BMP with everything rejected, as on a Cilium node",
+    )
     commands.add_parser("down", help="remove the lab")
     commands.add_parser("shell", help="open a shell in the running lab")
     broken = commands.add_parser("break", help="break something, or mend it")
@@ -33,7 +40,7 @@ def main() -> int:
 
 def _perform(arguments: argparse.Namespace) -> int:
     if arguments.command == "up":
-        return _up(arguments.gobgpd)
+        return _up(arguments.gobgpd, arguments.source)
     if arguments.command == "down":
         say("removed" if lifecycle.down() else "there was none")
         return 0
@@ -51,9 +58,9 @@ def _perform(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _up(version: str) -> int:
+def _up(version: str, source: str) -> int:
     began = time.monotonic()
-    lifecycle.up(version)
+    lifecycle.up(version, source)
     machine = lifecycle.standing()
     say(f"ready after {time.monotonic() - began:.0f} s")
     print(lifecycle.orientation(machine))

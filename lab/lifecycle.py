@@ -37,8 +37,8 @@ def alone() -> Iterator[None]:
         yield
 
 
-def up(version: str) -> None:
-    """Make the lab with this gobgpd; LabError if it cannot, and then nothing is left of it."""
+def up(version: str, source: str) -> None:
+    """Make the lab with this gobgpd and this source; LabError if it cannot, and then nothing is left of it."""
     require_root()
     with alone():
         _refuse_second()
@@ -47,10 +47,10 @@ def up(version: str) -> None:
         except (NotInstalledError, ValueError) as missing:
             raise LabError(str(missing)) from missing
         HOME.mkdir(mode=0o755)
-        machine = Machine(facts={"gobgpd": version, "checkout": str(FilePath.cwd())})
+        machine = Machine(facts={"gobgpd": version, "source": source, "checkout": str(FilePath.cwd())})
         machine.save()
         try:
-            _make(machine, version)
+            _make(machine, version, source)
         except BaseException as problem:
             if isinstance(problem, LabError):
                 problem.add_note(_tails(machine))
@@ -93,8 +93,25 @@ def shell(machine: Machine) -> None:
     subprocess.call(["bash", "--rcfile", str(settings), "-i"], env=environment)
 
 
+_HEARD = {
+    "gobgp": """\
+gobgpd {version} in {node} hears all of them, and bgpmon hears gobgpd over its gRPC API (source gobgp).""",
+    "bmp": """\
+gobgpd {version} in {node} hears all of them and rejects every path, as Cilium's own speaker does: its global
+table is empty. It connects to bgpmon, at {station} in {node}, and tells over BMP what it heard
+before it rejected it (source bmp). What differs from the lab with source gobgp:
+
+  10.20.9.0/24   gobgpd's policy does not decide: it is used, and not rejected-by-speaker
+  10.20.10.0/24  bgpmon finds the AS loop itself (as-loop), where gobgpd's API would not tell of it
+  10.20.20.0/24  domain guest requires no password: BMP does not tell which sessions have one""",
+}
+
+
 def orientation(machine: Machine) -> str:
-    """What is where, and commands to try."""
+    """What is where, what it is heard from, and commands to try."""
+    source = machine.facts["source"]
+    heard = _HEARD[source].format(version=machine.facts["gobgpd"], node=f"{PREFIX}node", station=topology.STATION)
+    guest = "" if source == "bmp" else "; needs a password"
     return f"""
 The lab runs: a node and the routers of its domains, in network namespaces {PREFIX}*.
 
@@ -103,11 +120,13 @@ The lab runs: a node and the routers of its domains, in network namespaces {PREF
   internet  102    eth2, eth3    {PREFIX}edge1, edge2   BIRD  AS 65002  IPv4, IPv6, two next hops
   storage   103    eth4          {PREFIX}storage        BIRD  AS 65003  with the most mistakes in it
   branch    104    eth5          {PREFIX}branch         BIRD  AS 65004  every step of the decision
-  guest     104    eth5          the same router, with domain branch in one table; needs a password
+  guest     104    eth5          the same router, with domain branch in one table{guest}
   trial     105    eth5          the same router; has no import policy yet
 
-gobgpd {machine.facts["gobgpd"]} in {PREFIX}node hears all of them. bgpmon is in mode approve and has written
-nothing yet. Everything about it is in {HOME}: bgpmon/bgpmon.yaml, gobgpd/gobgpd.toml, each program's log.
+{heard}
+
+bgpmon is in mode approve and has written nothing yet. Everything about it is in {HOME}: bgpmon/bgpmon.yaml,
+gobgpd/gobgpd.toml, each program's log.
 
   bgpmon status                                          what is pending in each domain
   bgpmon plan show | less                                what would change, line by line
@@ -175,7 +194,7 @@ def _refuse_second() -> None:
         raise LabError(f"namespaces of another lab are there without its record: {', '.join(sorted(strangers))}")
 
 
-def _make(machine: Machine, version: str) -> None:
+def _make(machine: Machine, version: str, source: str) -> None:
     say("namespaces and cables")
     machine.add_namespace("node", topology.NODE_SETTINGS)
     for entry in topology.LINKS:
@@ -186,17 +205,17 @@ def _make(machine: Machine, version: str) -> None:
     ip("node", "route", "add", "10.244.7.0/24", "via", "172.16.7.10", "dev", "eth9", "proto", "static")
     ip("pod", "route", "add", "default", "via", "172.16.7.1", "src", "10.244.7.10")
     say(f"gobgpd {version}, FRR and BIRD")
-    _start_gobgpd(machine, version)
+    _start_gobgpd(machine, version, source)
     _start_routers(machine)
-    sessions = len(topology.gobgpd().neighbors)
+    sessions = len(topology.gobgpd(source).neighbors)
     wait_for(lambda: _established(machine) == sessions, READY_SECONDS, f"all {sessions} BGP sessions")
-    say("bgpmon")
-    _start_bgpmon(machine)
+    say("bgpmon, over BMP" if source == "bmp" else "bgpmon")
+    _start_bgpmon(machine, source)
 
 
-def _start_gobgpd(machine: Machine, version: str) -> None:
+def _start_gobgpd(machine: Machine, version: str, source: str) -> None:
     directory = machine.directory("gobgpd")
-    (directory / "gobgpd.toml").write_text(topology.gobgpd().text())
+    (directory / "gobgpd.toml").write_text(topology.gobgpd(source).text())
     api = f"unix://{directory}/api.sock"
     file = str(directory / "gobgpd.toml")
     argv = [str(gobgpd_binary(version)), "-f", file, "--api-hosts", api, "--pprof-disable", "--log-plain"]
@@ -224,11 +243,11 @@ def _start_routers(machine: Machine) -> None:
         machine.start(router, ["bird", "-f", *files, "-P", str(directory / "bird.pid")], router)
 
 
-def _start_bgpmon(machine: Machine) -> None:
+def _start_bgpmon(machine: Machine, source: str) -> None:
     directory = machine.directory("bgpmon")
     (directory / "state").mkdir()
     file = directory / "bgpmon.yaml"
-    file.write_text(topology.bgpmon())
+    file.write_text(topology.bgpmon(source))
     run(str(BINARIES / "bgpmon"), "config", "check", str(file))
     machine.start("bgpmon", [str(BINARIES / "bgpmon"), "run", "--config", str(file)])
     wait_for(lambda: bgpmon_answers(machine, "ready") is True, READY_SECONDS, "bgpmon to be ready", every=0.3)

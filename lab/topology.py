@@ -1,6 +1,7 @@
 """What the lab consists of: links, routers, their tables, and the configurations of the node. No I/O here.
 
-The node, with gobgpd (AS 65000) and bgpmon, has these cables::
+bgpmon hears gobgpd over its gRPC API (source ``gobgp``), or over BMP from one that is set up as Cilium sets its own up: it
+rejects every path (source ``bmp``).  The node, with gobgpd (AS 65000) and bgpmon, has these cables::
 
     eth0  mgmt                            the node's own default route
     eth1  cluster  FRR   AS 65001         pods of the other nodes
@@ -20,13 +21,22 @@ from lab.gobgpd import GobgpdConfig, Neighbor, reject_prefixes
 from lab.machine import HOME, PREFIX
 from lab.routes import Announcement, varied
 
+SOURCES = ("gobgp", "bmp")
+"""How bgpmon may hear the node's gobgpd; the first is what a lab has unless another is asked for."""
+
+STATION = "127.0.0.1:11019"
+"""Where bgpmon listens for BMP, in the node's namespace."""
+
+STATISTICS = 15
+"""Seconds between gobgpd's statistics reports: the least that it accepts."""
+
 NODE_ASN, CLUSTER_ASN, INTERNET_ASN, STORAGE_ASN, BRANCH_ASN = 65000, 65001, 65002, 65003, 65004
 STORAGE_PASSWORD = "not-a-secret"
 """The storage session is authenticated (RFC 2385), so that a screen can show one that is."""
 GUEST_PASSWORD = "not-a-secret-either"
 
 SPEAKER_REFUSES = "10.20.9.0/24"
-"""What gobgpd's own import policy rejects: bgpmon is told of it, and may not use it."""
+"""What gobgpd's own import policy rejects: bgpmon is told of it, and may not use it.  Over BMP gobgpd rejects all alike."""
 
 BRANCH_SESSIONS = {
     "branch1": "172.16.4.1",
@@ -114,9 +124,9 @@ def link(far: str) -> Link:
     return next(entry for entry in LINKS if entry.far == far)
 
 
-def gobgpd() -> GobgpdConfig:
-    """The node's gobgpd: one for all three domains."""
-    return GobgpdConfig(
+def gobgpd(source: str) -> GobgpdConfig:
+    """The node's gobgpd: one for all domains."""
+    config = GobgpdConfig(
         asn=NODE_ASN,
         router_id="172.16.1.10",
         listen_only=True,
@@ -129,9 +139,10 @@ def gobgpd() -> GobgpdConfig:
             Neighbor(address="172.16.3.1", asn=STORAGE_ASN, password=STORAGE_PASSWORD, graceful_restart=60),
             *(_branch_neighbor(name, address) for name, address in BRANCH_SESSIONS.items()),
         ),
-        policies=reject_prefixes("unwanted", SPEAKER_REFUSES),
-        import_policies=("unwanted",),
     )
+    if source == "bmp":
+        return replace(config, reject_all=True, bmp=(STATION,), bmp_statistics=STATISTICS)
+    return replace(config, policies=reject_prefixes("unwanted", SPEAKER_REFUSES), import_policies=("unwanted",))
 
 
 def _branch_neighbor(name: str, address: str) -> Neighbor:
@@ -261,8 +272,10 @@ def table(router: str) -> Iterator[Announcement]:
     return storage_table() if router == "storage" else internet_table(router)
 
 
-def bgpmon() -> str:
+def bgpmon(source: str) -> str:
     """The node's bgpmon.yaml, in approve mode: three domains, and three small ones for what is left to go wrong."""
+    heard = f'bmp: "{STATION}"' if source == "bmp" else f'gobgp: "unix://{HOME}/gobgpd/api.sock"'
+    guest_key = "" if source == "bmp" else "    require_auth: true\n"  # BMP does not tell which session has a password
     return f"""\
 node: lab
 mode: approve
@@ -272,7 +285,7 @@ run_dir: {HOME}/bgpmon
 protect: [10.96.0.0/12, 10.244.7.0/24]
 
 sources:
-  fabric: {{gobgp: "unix://{HOME}/gobgpd/api.sock"}}
+  fabric: {{{heard}}}
 
 domains:
   cluster:
@@ -349,8 +362,7 @@ domains:
     interfaces: [eth5]
     table: 104
     families: [ipv4]
-    require_auth: true
-    import:
+{guest_key}    import:
       - accept: {{prefix: 10.20.0.0/16, ge: 24, le: 24}}
 
   trial:
