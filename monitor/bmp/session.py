@@ -42,6 +42,9 @@ from programmer.route import Family
 MOST_PEERS = 1000
 """Peers that one speaker may have."""
 
+MOST_VIEWS = 16 * MOST_PEERS
+"""Per-peer headers that are told apart: a peer is seen in several views, and over several sessions."""
+
 DOUBT_SECONDS = 3.0
 """How long a session that the speaker itself closed waits to be believed: the speaker may be shutting down altogether."""
 
@@ -217,6 +220,8 @@ class Conversation:
 
     def _classify(self, header: PeerHeader) -> "tuple[_Session, Sender] | str":
         """Return whose routes these are and how to read them, or why they are left out."""
+        if len(self._routes) >= MOST_VIEWS:
+            raise Malformed(f"routes of more than {MOST_VIEWS:,} peers and views")
         if cause := self._left_out(header):
             return cause
         if bool(header.flags & Flag.POST_POLICY) is not self._terms.post:
@@ -445,7 +450,8 @@ class Conversation:
             return  # with several paths for a prefix the engine does not count what the speaker does
         for family, paths in _counted(statistics(body)):
             if family is None or family in session.tables:
-                self._tell(TableCounted(session.peer.id, family, paths))
+                exact = not self._terms.oddities.hides_loops
+                self._tell(TableCounted(session.peer.id, family, paths, exact))
 
     def _reported(self, session: _Session) -> None:
         """Doubt a session of which nothing is reported any more while there is of others: a speaker may forget a peer silently."""

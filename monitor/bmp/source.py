@@ -54,6 +54,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 STEADY_SECONDS = 60.0
 """A conversation of this length makes the next pause short again."""
 
+TELL_AGAIN_SECONDS = 300.0
+"""Seconds between two fresh starts because of counters that differ."""
+
 REBIND_SECONDS = 2.0
 REMEMBER_SECONDS = 600.0
 """For how long a refused connection is complained of."""
@@ -118,6 +121,7 @@ class BmpSource:
         self._doubt = ""
         self._doubted = asyncio.Event()
         self._pause = 0.0
+        self._told_again_at = -TELL_AGAIN_SECONDS
         self._cause = ""
         self._refused: dict[str, float] = {}
 
@@ -167,9 +171,12 @@ class BmpSource:
         await asyncio.sleep(0)
 
     def tell_again(self, cause: str) -> None:
-        """Close the connection, which makes the speaker connect again and tell everything."""
-        self._doubt = cause
-        self._doubted.set()
+        """Close the connection, which makes the speaker connect again and tell everything; not again and again."""
+        now = time.monotonic()
+        if now - self._told_again_at >= TELL_AGAIN_SECONDS:
+            self._told_again_at = now
+            self._doubt = cause
+            self._doubted.set()
 
     async def close(self) -> None:
         """Everything is closed when ``updates`` ends."""
@@ -221,7 +228,9 @@ class BmpSource:
                     connection.setsockopt(socket.IPPROTO_TCP, option, value)
                 near_place, far_place = _ends(connection)
                 far = _text(far_place)
-                if why := refusal(self._admission, far_place[0], await self._sockets.owner(near_place, far_place)):
+                async with asyncio.timeout(GREETING_SECONDS):
+                    holder = await self._sockets.owner(near_place, far_place)
+                if why := refusal(self._admission, far_place[0], holder):
                     self._refuse(f"refused a connection from {far_place[0]}: {why}")
                     return
                 reader, writer = await asyncio.open_connection(sock=connection, limit=CHUNK)

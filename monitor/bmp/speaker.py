@@ -16,18 +16,20 @@ class Oddities(NamedTuple):
 
     ``prepends_itself``: paths of external peers have the speaker's own AS in front.  ``follows_session``: AS numbers have two
     octets where the session has, without the flag that says so.  ``loses_path_ids``: of a session with path identifiers
-    (RFC 7911) some or all NLRI have none, so that several paths for a prefix cannot be told apart.
+    (RFC 7911) some or all NLRI have none, so that several paths for a prefix cannot be told apart.  ``hides_loops``: a path that
+    loops is counted, but told at the beginning only.
     """
 
     prepends_itself: bool = False
     follows_session: bool = False
     loses_path_ids: bool = False
+    hides_loops: bool = False
 
 
 FRR = Oddities(prepends_itself=True, follows_session=True, loses_path_ids=True)
 """FRR 8.4 and 10.3: bgpd writes what it would send to the peer, without path identifiers."""
 
-GOBGP = Oddities(loses_path_ids=True)
+GOBGP = Oddities(loses_path_ids=True, hides_loops=True)
 """GoBGP 3.10, 3.36 and 4.8, and Cilium with it: what is told at the beginning has no path identifiers, what comes later has."""
 
 

@@ -229,7 +229,12 @@ class Engine:
         """Have everything told again when the speaker, twice in a row and at rest, holds another number of paths than we."""
         held = table.told(counted.family)
         before = table.disputed.pop(counted.family, None)
-        if counted.paths == held or not isinstance(state.source, Retelling) or table.forgets_rejected:
+        if (
+            counted.paths == held
+            or (counted.paths > held and not counted.exact)
+            or not isinstance(state.source, Retelling)
+            or table.forgets_rejected
+        ):
             return
         if before == (counted.paths, held):
             label = f" {counted.family.label}" if counted.family else ""

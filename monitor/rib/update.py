@@ -76,11 +76,15 @@ class TableBegun(NamedTuple):
 
 
 class TableCounted(NamedTuple):
-    """The speaker says how many paths it holds from the peer, before its import policy; of one family, or of all (None)."""
+    """The speaker says how many paths it holds from the peer, before its import policy; of one family, or of all (None).
+
+    Where it is not *exact*, the speaker may hold paths that it does not tell.
+    """
 
     peer: PeerId
     family: Family | None
     paths: int
+    exact: bool = True
 
 
 class TableComplete(NamedTuple):
