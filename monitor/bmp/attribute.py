@@ -20,25 +20,27 @@ AS_TRANS = 23456
 LLGR_STALE = 0xFFFF0006
 """A path that is only kept by long-lived graceful restart, RFC 9494."""
 
-_OPTIONAL, _TRANSITIVE, _LONG = 0x80, 0x40, 0x10
+OPTIONAL, _TRANSITIVE, _LONG = 0x80, 0x40, 0x10
+SHAPE = OPTIONAL | _TRANSITIVE
+"""The flags that the kind of an attribute fixes."""
 _WELL_KNOWN = _TRANSITIVE
 _SHAPES = {
     ORIGIN: _WELL_KNOWN,
     AS_PATH: _WELL_KNOWN,
     NEXT_HOP: _WELL_KNOWN,
-    MED: _OPTIONAL,
+    MED: OPTIONAL,
     LOCAL_PREF: _WELL_KNOWN,
     ATOMIC_AGGREGATE: _WELL_KNOWN,
-    AGGREGATOR: _OPTIONAL | _TRANSITIVE,
-    COMMUNITIES: _OPTIONAL | _TRANSITIVE,
-    ORIGINATOR_ID: _OPTIONAL,
-    CLUSTER_LIST: _OPTIONAL,
-    MP_REACH: _OPTIONAL,
-    MP_UNREACH: _OPTIONAL,
-    EXTENDED_COMMUNITIES: _OPTIONAL | _TRANSITIVE,
-    AS4_PATH: _OPTIONAL | _TRANSITIVE,
-    AS4_AGGREGATOR: _OPTIONAL | _TRANSITIVE,
-    LARGE_COMMUNITIES: _OPTIONAL | _TRANSITIVE,
+    AGGREGATOR: OPTIONAL | _TRANSITIVE,
+    COMMUNITIES: OPTIONAL | _TRANSITIVE,
+    ORIGINATOR_ID: OPTIONAL,
+    CLUSTER_LIST: OPTIONAL,
+    MP_REACH: OPTIONAL,
+    MP_UNREACH: OPTIONAL,
+    EXTENDED_COMMUNITIES: OPTIONAL | _TRANSITIVE,
+    AS4_PATH: OPTIONAL | _TRANSITIVE,
+    AS4_AGGREGATOR: OPTIONAL | _TRANSITIVE,
+    LARGE_COMMUNITIES: OPTIONAL | _TRANSITIVE,
 }
 """The optional and transitive flags that an attribute has to have."""
 
@@ -114,10 +116,10 @@ def read(data: bytes, next_hop: bytes | None, context: Context) -> Told:
     for flags, code, start, stop in fields(data):
         shape = _SHAPES.get(code)
         if shape is None:
-            if not flags & _OPTIONAL:
+            if not flags & OPTIONAL:
                 raise Unusable(f"attribute {code} is well-known, but not to us")
             continue
-        if flags & (_OPTIONAL | _TRANSITIVE) != shape:
+        if flags & SHAPE != shape:
             raise Unusable(f"attribute {code} with flags {flags:#04x}")
         # Only the first of several counts, RFC 7606 section 3 g.
         values.setdefault(code, data[start:stop])
@@ -190,7 +192,7 @@ def _reflection(values: dict[int, bytes], *, external: bool) -> tuple[bytes, int
     if external:
         return b"", 0
     originator = values.get(ORIGINATOR_ID, b"")
-    if originator and len(originator) != 4:
+    if ORIGINATOR_ID in values and len(originator) != 4:
         raise Unusable(f"ORIGINATOR_ID of {len(originator)} octets")
     return originator, len(_pieces(values, CLUSTER_LIST, 4))
 
@@ -261,14 +263,14 @@ def _merged(path: AsPath, newer: AsPath) -> AsPath:
         return path
     head: list[tuple[SegmentType, tuple[int, ...]]] = []
     for kind, numbers in path:
-        if surplus <= 0:
+        # Confederation segments count for nothing, and go with the segments before them.
+        if kind in {SegmentType.AS_SEQUENCE, SegmentType.AS_SET} and surplus <= 0:
             break
-        if kind is SegmentType.AS_SEQUENCE:
-            head.append((kind, numbers[:surplus]))
-            surplus -= min(surplus, len(numbers))
-        else:
-            head.append((kind, numbers))
-            surplus -= kind is SegmentType.AS_SET
+        taken = numbers[:surplus] if kind is SegmentType.AS_SEQUENCE else numbers
+        head.append((kind, taken))
+        surplus -= _count(((kind, taken),))
+        if len(taken) < len(numbers):
+            break
     if head and newer and head[-1][0] is newer[0][0] is SegmentType.AS_SEQUENCE:
         kind, numbers = head.pop()
         return (*head, (kind, numbers + newer[0][1]), *newer[1:])

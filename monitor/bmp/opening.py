@@ -23,7 +23,7 @@ _NOTIFICATION = 0x4
 class Opening:
     """One OPEN.  ``families`` are those it names (IPv4 alone where it names none), ``add_path`` has 1 receive, 2 send, 3 both.
 
-    ``restart_time`` is in seconds; ``kept`` are the families of graceful restart;
+    ``restart_time`` is in seconds; ``kept`` are the families of graceful restart, ``others`` those named that are not used;
     ``notifications`` says that graceful restart covers NOTIFICATIONs too (RFC 8538).
     """
 
@@ -36,6 +36,7 @@ class Opening:
     restart_time: int = 0
     notifications: bool = False
     kept: set[Family] = field(default_factory=set)
+    others: set[bytes] = field(default_factory=set)
     names_families: bool = False
     four_octet_as: bool = False
 
@@ -46,7 +47,7 @@ class Agreement:
 
     ``families`` may be told; of ``add_path`` NLRI carry path identifiers from the peer; of ``retained`` the speaker keeps
     the paths for ``restart_time`` seconds when the session breaks, and with ``notifications`` also when a NOTIFICATION ends it.
-    With ``four_octet_as`` AS numbers have four octets in the session (RFC 6793).
+    With ``four_octet_as`` AS numbers have four octets in the session (RFC 6793).  It is ``whole`` if it has no other families.
     """
 
     asn: int
@@ -59,6 +60,7 @@ class Agreement:
     restart_time: int
     notifications: bool
     four_octet_as: bool
+    whole: bool
 
 
 def read_open(message: bytes) -> Opening:
@@ -66,7 +68,7 @@ def read_open(message: bytes) -> Opening:
     body = message[19:]
     opening = Opening(int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big"), body[5:9])
     length, at, width = body[9], 10, 1
-    if length == _EXTENDED and body[10:11] == bytes((_EXTENDED,)):
+    if length and body[10:11] == bytes((_EXTENDED,)):
         length, at, width = int.from_bytes(body[11:13], "big"), 13, 2
     if len(body) < at + length:
         raise Malformed("an OPEN whose parameters are cut short")
@@ -101,6 +103,8 @@ def _capability(opening: Opening, code: int, value: bytes) -> None:
         opening.names_families = True
         if family := _family(value[:2] + value[3:]):
             opening.families.add(family)
+        else:
+            opening.others.add(value)
     elif code == _FOUR_OCTET_AS and len(value) == 4:
         opening.asn = int.from_bytes(value, "big")
         opening.four_octet_as = True
@@ -142,4 +146,5 @@ def agree(sent: Opening, received: Opening) -> Agreement:
         received.restart_time,
         sent.notifications and received.notifications,
         sent.four_octet_as and received.four_octet_as,
+        not sent.others & received.others,
     )

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from monitor.bmp.attribute import Context, is_link_local
@@ -100,9 +101,10 @@ class Clocks(NamedTuple):
 
 @dataclass(slots=True)
 class _Table:
-    """One family of a session: whether an End-of-RIB came, and whether the table is known to be complete."""
+    """One family of a session: whether its End-of-RIB came, after paths or before any, and whether it is known to be complete."""
 
     marked: bool = False
+    hollow: bool = False
     complete: bool = False
 
 
@@ -128,7 +130,6 @@ class _Session:
     returned: bool = False
     dumped: bool = False
     tables: dict[Family, _Table] = field(default_factory=dict)
-    reports: int = 0
     reported_at: float = 0.0
     messages: int = 0
     calm_since: float = 0.0
@@ -166,7 +167,7 @@ class Conversation:
         self._unannounced: set[bytes] = set()
         self._report_gap = self._reported_at = 0.0
         self._began_at = clocks.monotonic()
-        self._settled = False
+        self._ends_dumps = self._settled = False
         self._messages = 0
         self._calm_since = self._began_at
         self._ticked_at = self._began_at
@@ -228,7 +229,7 @@ class Conversation:
             return "pre-policy" if self._terms.post else "post-policy"
         session = self._find(header)
         if session is None:
-            self._unannounced.add(header.identity)
+            self._unannounced.add(header.identity[:PEER_ADDRESS_END])
             return "unannounced"
         # A speaker may write the same session's paths with AS numbers of either size.
         narrow = self._terms.oddities.follows_session and not session.agreement.four_octet_as
@@ -254,11 +255,14 @@ class Conversation:
         table = session.tables.get(family)
         if table is None:
             return
-        if not self._settled and not table.marked:
+        if not session.first_at:
+            table.hollow = True
+        elif not self._settled:
             # A speaker that ends dumps like this has begun with all the sessions that were up.
+            self._ends_dumps = True
             for other in self._sessions.values():
                 other.dumped = True
-        table.marked = True
+        table.marked = table.marked or bool(session.first_at)
         families = dict(session.peer.families) | {family: PeerFamily(end_of_rib=True)}
         if families != session.peer.families:
             self._change(session, replace(session.peer, families=families))
@@ -267,16 +271,18 @@ class Conversation:
     def _judge(self, session: _Session, family: Family, table: _Table, now: float) -> None:
         """Find out whether a table is complete.
 
-        No speaker passes a peer's End-of-RIB on: one ends a dump, or even begins it.  So the session has to be old enough for
-        the peer to have told everything, and little may come any more.  Without any, silence has to tell.
+        No speaker passes a peer's End-of-RIB on: one ends a dump, or, before any path, may begin it.  So the session has to be
+        old enough for the peer to have told everything, and little may come any more.  Without any, silence has to tell.
         """
         if table.complete or not session.up or session.ending is not None or family in session.sender.unreadable:
             return
-        wait, age = self._terms.end_of_rib_wait, self._age(session)
+        wait, age, seen = self._terms.end_of_rib_wait, self._age(session), now - session.seen_at
         calm = now - session.calm_since
         proof = ""
         if table.marked and (age >= LONG_AGO * wait or (age >= wait and calm >= CALM_SECONDS)):
             proof = f"End-of-RIB, and the session older than {wait:g} s"
+        elif table.hollow and not session.first_at and self._ends_dumps and seen >= wait:
+            proof = f"End-of-RIB, and nothing else for more than {wait:g} s"
         elif not table.marked and self._settled and self._is_quiet(session, age, calm):
             proof = f"quiet, after more than {wait:g} s"
         if proof:
@@ -342,11 +348,10 @@ class Conversation:
             self._sessions = {name: held for name, held in self._sessions.items() if held is not before}
         elif len(self._sessions) >= MOST_PEERS:
             raise Malformed(f"more than {MOST_PEERS:,} peers")
-        if header.identity in self._unannounced:
+        if header.identity[:PEER_ADDRESS_END] in self._unannounced:
             raise Malformed(f"routes of {header.address} before its Peer Up")
         agreement = agree(read_open(told.sent_open), read_open(told.received_open))
-        name = f"{header.address}%{zone}" if zone and is_link_local(header.address.packed) else str(header.address)
-        peer = _peer(PeerId(self._terms.source, name), header, agreement, zone, self._clocks.wall())
+        peer = _peer(self._name(header, zone), header, agreement, zone, self._clocks.wall())
         known = self._known.get(peer.id)
         if before is None and known is not None and known.established:
             # It is told anew because the speaker connected anew.
@@ -376,11 +381,19 @@ class Conversation:
         self._routes = {
             name: held for name, held in self._routes.items() if isinstance(held, str) or held[0] is not before
         }
-        # From now on it is reported in every round.
-        session.reports = max((other.reports for other in self._sessions.values()), default=0)
         self._change(session, peer)
         if before is not None:
             self._return(before, session)
+
+    def _name(self, header: PeerHeader, zone: str) -> PeerId:
+        """Return what to call a peer; of several with one link-local address on links that are not known, by router id too."""
+        source, address = self._terms.source, str(header.address)
+        if not is_link_local(header.address.packed):
+            return PeerId(source, address)
+        name = PeerId(source, f"{address}%{zone}" if zone else address)
+        if any(session.peer.id == name for session in self._sessions.values()):
+            return PeerId(source, f"{address}%{ip_address(header.router_id)}")
+        return name
 
     def _return(self, before: _Session, session: _Session) -> None:
         """The peer is back from its restart: what it told before stays as stale until it has told everything again.
@@ -411,6 +424,7 @@ class Conversation:
         """A session is over: its paths are gone, or kept as stale where graceful restart says so."""
         session.up, session.ending = False, None
         if down.reason == DE_CONFIGURED:
+            self._sessions = {name: held for name, held in self._sessions.items() if held is not session}
             self._known.pop(session.peer.id, None)
             self._tell(PeerGone(session.peer.id))
             return
@@ -449,7 +463,7 @@ class Conversation:
         if session.agreement.add_path or not all(table.complete for table in session.tables.values()):
             return  # with several paths for a prefix the engine does not count what the speaker does
         for family, paths in _counted(statistics(body)):
-            if family is None or family in session.tables:
+            if family in session.tables or (family is None and session.agreement.whole):
                 exact = not self._terms.oddities.hides_loops
                 self._tell(TableCounted(session.peer.id, family, paths, exact))
 
@@ -459,9 +473,10 @@ class Conversation:
         if session.reported_at:
             self._report_gap = max(self._report_gap, now - session.reported_at)
         session.reported_at = self._reported_at = now
-        session.reports += 1
+        overdue = (MISSED_REPORTS + 0.5) * self._report_gap
         for other in self._sessions.values():
-            if other.up and other.ending is None and other.reports and session.reports - other.reports > MISSED_REPORTS:
+            reported = other.up and other.ending is None and other.reported_at
+            if self._report_gap and reported and now - other.reported_at > overdue:
                 raise Malformed(f"no statistics of {other.peer.id.address} any more, while there are of others")
 
     # Time
@@ -483,7 +498,7 @@ class Conversation:
         late = now - self._reported_at > (MISSED_REPORTS + 1) * self._report_gap + REPORT_SECONDS
         if self._report_gap and late and any(session.up for session in self._sessions.values()):
             raise Malformed("no statistics any more of any peer: it hangs, or has none of these peers any more")
-        for session in self._sessions.values():
+        for session in list(self._sessions.values()):
             self._pass(session, now, passed)
         if self._unnamed and now - self._began_at >= UNNAMED_SECONDS:
             self._say_unnamed()

@@ -291,6 +291,7 @@ class BmpSource:
         """Return why the conversation ended."""
         terms = Terms(self._name, self._post, self._end_of_rib_wait, stream.local, stream.speaker.oddities)
         clocks = Clocks(time.monotonic, time.time)
+        self._decoder = UpdateDecoder(self._attributes)
         conversation = Conversation(terms, clocks, self._decoder, self._put, self._known)
         self._conversation = conversation
         self._doubted.clear()

@@ -7,7 +7,7 @@ prefix on the wire is our key already.  Source: RFC 4271 section 4.3, RFC 4760, 
 from collections import Counter
 from collections.abc import Callable
 
-from monitor.bmp.attribute import MP_REACH, MP_UNREACH, Context, Told, Unusable, fields, read
+from monitor.bmp.attribute import MP_REACH, MP_UNREACH, OPTIONAL, SHAPE, Context, Told, Unusable, fields, read
 from monitor.bmp.opening import FAMILIES
 from monitor.bmp.wire import Malformed
 from monitor.rib.attribute import AttributeTable
@@ -17,8 +17,8 @@ from programmer.route import Family, PrefixKey
 
 Put = Callable[[PathAnnounced | PathWithdrawn | PathRejected], None]
 
-MEMORY_LIMIT = 50_000
-"""Encoded attribute sets that are remembered at once: some 30 MB at worst."""
+MEMORY_LIMIT, OCTETS_LIMIT = 50_000, 16 << 20
+"""Encoded attribute sets that are remembered at once, of all peers together, and how long they may be: some 50 MB at worst."""
 
 _OCTETS = bytes((length + 7) >> 3 for length in range(129))
 _HOST_BITS = bytes((0, 0x7F, 0x3F, 0x1F, 0x0F, 0x07, 0x03, 0x01))
@@ -61,6 +61,7 @@ class UpdateDecoder:
         self.oddity = ""
         self._table = table
         self._sets: dict[Context, Sets] = {}
+        self._remembered = self._octets = 0
 
     def sender(
         self,
@@ -98,7 +99,9 @@ class UpdateDecoder:
                 # The usual case by far: classic IPv4, and a set that is known, so without MP_REACH and MP_UNREACH.
                 self._announce(Family.IPV4, content[nlri_at:], told, sender, seconds, put)
                 return None
-        return self._others(attributes, content[nlri_at:], sender, seconds, put) if attributes else None
+        if not attributes and nlri_at == end:
+            return None
+        return self._others(attributes, content[nlri_at:], sender, seconds, put)
 
     def _others(self, attributes: bytes, nlri: bytes, sender: Sender, seconds: int, put: Put) -> Family | None:
         """Read an UPDATE whose attributes are new, or have prefixes in them."""
@@ -108,8 +111,9 @@ class UpdateDecoder:
         broken = False
         try:
             before = 0
-            for _, code, start, stop in fields(attributes):
+            for flags, code, start, stop in fields(attributes):
                 if code in {MP_REACH, MP_UNREACH}:
+                    broken = broken or flags & SHAPE != OPTIONAL
                     if (reach if code == MP_REACH else unreach) is not None:
                         raise Malformed(f"an UPDATE with attribute {code} twice")  # RFC 7606 section 3 g
                     if code == MP_REACH:
@@ -122,6 +126,9 @@ class UpdateDecoder:
         except Unusable as error:
             broken = True
             self._odd(error)
+            if reach is None and unreach is None and not nlri:
+                # What was announced cannot be known (RFC 7606 section 5.2).
+                raise Malformed(f"an UPDATE whose attributes end early: {error}") from None
         rest = b"".join(plain) if reach is not None or unreach is not None else attributes
         if unreach is not None:
             family = self._family(unreach, 3)
@@ -167,8 +174,12 @@ class UpdateDecoder:
             except Unusable as error:
                 told = None
                 self._odd(error)
-            if len(sets) >= MEMORY_LIMIT:
-                sets.clear()
+            if self._remembered >= MEMORY_LIMIT or self._octets >= OCTETS_LIMIT:
+                for held in self._sets.values():
+                    held.clear()
+                self._remembered = self._octets = 0
+            self._remembered += 1
+            self._octets += len(rest)
             sets[name] = told
         return told
 

@@ -8,7 +8,18 @@ from monitor.flow.outbox import BATCH, ConsumerStalled, Outbox
 from monitor.rib.attribute import PathAttributes
 from monitor.rib.path import Path, PeerId
 from monitor.rib.peer import Peer, SessionState
-from monitor.rib.update import FeedLost, PathAnnounced, PathWithdrawn, PeerChanged, TableComplete
+from monitor.rib.update import (
+    FeedLost,
+    FeedStarted,
+    PathAnnounced,
+    PathRejected,
+    PathWithdrawn,
+    PeerChanged,
+    PeerGone,
+    TableBegun,
+    TableComplete,
+    TableCounted,
+)
 from programmer.route import Family
 from tests.support.wait import until
 
@@ -99,3 +110,53 @@ async def test_the_producers_death_is_raised_after_what_it_said() -> None:
     assert await outbox.take() == [announced(1)]
     with pytest.raises(RuntimeError, match="a bug"):
         await outbox.take()
+
+
+def begun(*, retained: bool = False) -> TableBegun:
+    return TableBegun(PEER, Family.IPV4, retained)
+
+
+async def test_nothing_of_a_path_moves_before_a_table_that_begins() -> None:
+    outbox = Outbox()
+    for update in (announced(1), announced(2), begun(), announced(1, at=9), announced(3), withdrawn(3)):
+        outbox.put(update)
+    assert await outbox.take() == [announced(1), announced(2), begun(), announced(1, at=9), withdrawn(3)]
+
+
+async def test_a_path_is_coalesced_between_two_beginnings_only() -> None:
+    outbox = Outbox()
+    for update in (begun(), announced(1), withdrawn(1), begun(retained=True), announced(1, at=5), announced(1, at=6)):
+        outbox.put(update)
+    assert await outbox.take() == [begun(), withdrawn(1), begun(retained=True), announced(1, at=6)]
+
+
+async def test_rejected_paths_keep_their_place_as_well() -> None:
+    outbox = Outbox()
+    rejected = PathRejected(Family.IPV4, announced(1).key, announced(1).path)
+    for update in (announced(1), begun(), rejected):
+        outbox.put(update)
+    assert await outbox.take() == [announced(1), begun(), rejected]
+
+
+async def test_what_is_lost_drops_tables_that_began_and_counts() -> None:
+    outbox = Outbox()
+    changed = PeerChanged(Peer(PEER, SessionState.IDLE))
+    dropped = (begun(), announced(1), TableCounted(PEER, None, 1), TableComplete(PEER, Family.IPV4, "quiet"))
+    for update in (FeedStarted("fabric", "rr1"), *dropped, changed):
+        outbox.put(update)
+    outbox.lose(FeedLost("fabric", "gone"))
+    assert await outbox.take() == [changed, FeedLost("fabric", "gone")]
+
+
+async def test_what_is_lost_drops_tables_of_a_list_that_was_begun_to_be_taken() -> None:
+    outbox = Outbox()
+    gone = PeerGone(PEER)
+    for number in range(BATCH):
+        outbox.put(announced(number))
+    for update in (begun(), TableCounted(PEER, Family.IPV4, 1), gone, announced(1)):
+        outbox.put(update)
+    await outbox.take()
+    assert len(outbox) == 4
+    outbox.put(begun())
+    outbox.lose(FeedLost("fabric", "gone"))
+    assert await outbox.take() == [gone, FeedLost("fabric", "gone")]
