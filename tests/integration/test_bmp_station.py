@@ -8,9 +8,10 @@ import pytest
 
 from lab.routes import bulk
 from tests.support.bgpmon import Bgpmon, running_bgpmon
+from tests.support.bmp import counter, initiation, message
 from tests.support.gobgpd import VERSIONS
 from tests.support.site import EAST, NET, OTHER, STATION, Wires, node, ready
-from tests.support.station import connected, initiation, message
+from tests.support.station import Speaker, connected
 from tests.support.wait import until
 from tests.support.watch import watching
 
@@ -36,6 +37,11 @@ def configuration(wires: Wires, **source: Any) -> str:
         f"domains: {{east: {{source: fabric, peers: [{EAST}], interfaces: [east], table: 101, families: [ipv4], "
         "end_of_rib_wait: 2s, removal_budget: {percent: 100, routes: 1000000}, import: [accept: any]}}\n"
     )
+
+
+def counted(speaker: Speaker, more: int) -> bytes:
+    """A report of this many paths more than TABLE has."""
+    return speaker.peer.statistics(counter(7, len(TABLE) + more))
 
 
 async def warned(bgpmon: Bgpmon, words: str, timeout: float = 30) -> None:
@@ -103,9 +109,9 @@ async def test_a_second_speaker_is_refused_and_told_while_the_first_goes_on(
     ):
         await here.gains(101, NET, EAST)
         with connected(here.node) as second:
-            second.say(initiation("second"), second.peer_up(), second.announce(TABLE))
+            second.say(initiation("second"), second.peer.up(), second.announce(TABLE))
             await until(second.is_closed, what="the second speaker to be refused")
-        await warned(bgpmon, "refused a second speaker (second, a test): GoBGP, 4.8.0 is connected")
+        await warned(bgpmon, "refused a second speaker (second, a router): GoBGP, 4.8.0 is connected")
         await east.announce(OTHER)
         await here.gains(101, OTHER, EAST)
         assert here.table(101).keys() == {NET, OTHER}
@@ -124,7 +130,7 @@ async def test_nonsense_and_silence_are_closed_and_do_not_keep_a_speaker_out(
             await until(long.is_closed, what="an endless message to be refused")
         with connected(wires.node) as one, connected(wires.node) as two, connected(wires.node) as speaker:
             two.say(initiation("slow")[:9])
-            speaker.say(initiation("quick"), speaker.peer_up(), speaker.announce([NET]))
+            speaker.say(initiation("quick"), speaker.peer.up(), speaker.announce([NET]))
             await source(bgpmon, "connected")
             await until(one.is_closed, what="a silent one to be closed")
             await until(two.is_closed, what="a slow one to be closed")
@@ -139,27 +145,27 @@ async def test_a_stream_that_is_cut_or_broken_deletes_nothing_and_is_told_again(
         with watching(daemon_directory, wires.node) as watch:
             with connected(wires.node) as speaker:
                 all_of_it = speaker.announce(TABLE)
-                speaker.say(initiation("one"), speaker.peer_up(), all_of_it, speaker.end_of_rib())
+                speaker.say(initiation("one"), speaker.peer.up(), all_of_it, speaker.peer.mark())
                 await ready(bgpmon)
                 await _installed(bgpmon, len(TABLE))
                 before = await watch.mark(1)
             await source(bgpmon, "unknown")
             broken = (
                 all_of_it[: len(all_of_it) // 2],  # cut in the middle of a message
-                message(0, speaker.header() + bytes(30)),  # no BGP message
+                message(0, speaker.peer.header() + bytes(30)),  # no BGP message
                 speaker.announce(["10.8.0.0/24"])[:-4] + b"\x21\x0a\x08\0",  # a prefix of 33 bits
-                message(3, speaker.header()),  # a Peer Up without OPENs
+                message(3, speaker.peer.header()),  # a Peer Up without OPENs
             )
             for number, octets in enumerate(broken):
                 with connected(wires.node) as speaker:
-                    speaker.say(initiation(f"again {number}"), speaker.peer_up(), octets)
+                    speaker.say(initiation(f"again {number}"), speaker.peer.up(), octets)
                     if number:
                         await until(speaker.is_closed, what="the station to doubt")
                     else:
                         await source(bgpmon, "connected")
                 await source(bgpmon, "unknown")
             with connected(wires.node) as speaker:
-                speaker.say(initiation("last"), speaker.peer_up(), all_of_it, speaker.end_of_rib())
+                speaker.say(initiation("last"), speaker.peer.up(), all_of_it, speaker.peer.mark())
                 await ready(bgpmon, timeout=90)
                 assert await watch.mark(2) == before, "unchanged routes are not written"
                 speaker.say(speaker.withdraw(TABLE[:500]))
@@ -171,12 +177,12 @@ async def test_a_speaker_that_counts_otherwise_is_to_tell_everything_again(
 ) -> None:
     async with running_bgpmon(configuration(wires), daemon_directory / "b", ready=False) as bgpmon:
         with connected(wires.node) as speaker:
-            speaker.say(initiation("one"), speaker.peer_up(), speaker.announce(TABLE), speaker.end_of_rib())
+            speaker.say(initiation("one"), speaker.peer.up(), speaker.announce(TABLE), speaker.peer.mark())
             await ready(bgpmon)
-            speaker.say(speaker.statistics(len(TABLE)), speaker.statistics(len(TABLE) + 1))
+            speaker.say(counted(speaker, 0), counted(speaker, 1))
             await _installed(bgpmon, len(TABLE))
             assert not speaker.is_closed()
-            speaker.say(speaker.statistics(len(TABLE) + 1))
+            speaker.say(counted(speaker, 1))
             await until(speaker.is_closed, what="the station to doubt")
         await warned(bgpmon, f"it holds {len(TABLE) + 1:,} paths and told {len(TABLE):,}")
         await _installed(bgpmon, len(TABLE))
@@ -187,7 +193,7 @@ async def test_a_flood_stalls_nobody_and_is_held_in_bounds(daemon_directory: Pat
     async with running_bgpmon(configuration(wires), daemon_directory / "b", ready=False) as bgpmon:
         with connected(wires.node) as speaker:
             rounds = [speaker.announce(MANY, 64500 + number) for number in range(4)]
-            speaker.say(initiation("flood"), speaker.peer_up())
+            speaker.say(initiation("flood"), speaker.peer.up())
             for octets in rounds:
                 speaker.say(octets)
                 assert (await bgpmon.ask("status"))["sources"][0]["state"] == "connected"
@@ -195,7 +201,7 @@ async def test_a_flood_stalls_nobody_and_is_held_in_bounds(daemon_directory: Pat
             memory = _memory_mb(bgpmon.pid)
             for octets in rounds:
                 speaker.say(octets)
-            speaker.say(speaker.withdraw(MANY[10:]), speaker.end_of_rib())
+            speaker.say(speaker.withdraw(MANY[10:]), speaker.peer.mark())
             await _installed(bgpmon, 10, timeout=120)
             # One more table of this size would be some 100 MB.
             assert _memory_mb(bgpmon.pid) < memory + 60
