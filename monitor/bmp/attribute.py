@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from monitor.rib.attribute import AsPath, Origin, PathAttributes, SegmentType
+from monitor.rib.nexthop import is_link_local
 
 ORIGIN, AS_PATH, NEXT_HOP, MED, LOCAL_PREF, ATOMIC_AGGREGATE, AGGREGATOR, COMMUNITIES = range(1, 9)
 ORIGINATOR_ID, CLUSTER_LIST = 9, 10
@@ -79,11 +80,6 @@ class Told(NamedTuple):
 
 class Unusable(Exception):
     """An attribute is malformed or missing so that the UPDATE counts as a withdrawal (RFC 7606 section 2)."""
-
-
-def is_link_local(address: bytes) -> bool:
-    """Return whether a packed address is in fe80::/10."""
-    return len(address) == 16 and address[0] == 0xFE and address[1] & 0xC0 == 0x80
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int, int, int]]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from monitor.bmp.attribute import Context, is_link_local
+from monitor.bmp.attribute import Context
 from monitor.bmp.ending import down_text, is_graceful, may_be_farewell
 from monitor.bmp.opening import FAMILIES, Agreement, agree, read_open
 from monitor.bmp.speaker import Oddities, introduction
@@ -35,6 +35,7 @@ from monitor.bmp.wire import (
     statistics,
     termination_text,
 )
+from monitor.rib.nexthop import is_link_local
 from monitor.rib.path import PeerId
 from monitor.rib.peer import Peer, PeerFamily, SessionState
 from monitor.rib.update import PeerChanged, PeerGone, TableBegun, TableComplete, TableCounted, Update

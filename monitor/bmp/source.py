@@ -16,8 +16,8 @@ from monitor.bmp.session import Clocks, Conversation, Terms, ignored_text
 from monitor.bmp.speaker import Speaker, introduction
 from monitor.bmp.update import UpdateDecoder
 from monitor.bmp.wire import PEER_HEADER, Framer, Kind, Malformed, peer_header, peer_up
-from monitor.errors import SourceError
 from monitor.flow.outbox import LIMIT, ConsumerStalled, Outbox
+from monitor.flow.telling import told
 from monitor.rib.attribute import AttributeTable
 from monitor.rib.path import PeerId
 from monitor.rib.peer import Peer
@@ -153,18 +153,11 @@ class BmpSource:
             )
         return found
 
-    async def updates(self) -> AsyncIterator[Sequence[Update]]:
+    def updates(self) -> AsyncIterator[Sequence[Update]]:
         """Tell everything, then every change; see ``monitor.ports.Source``."""
-        outbox = self._outbox = Outbox(self._waiting_limit)
+        self._outbox = Outbox(self._waiting_limit)
         self._cause = ""
-        runner = asyncio.create_task(self._run(), name=f"source {self._name}")
-        runner.add_done_callback(lambda done: outbox.fail(_failure(done)))
-        try:
-            while True:
-                yield await outbox.take()
-        finally:
-            runner.cancel()
-            await asyncio.gather(runner, return_exceptions=True)
+        return told(self._outbox, self._run, f"source {self._name}")
 
     async def refresh_peers(self) -> None:
         """Nothing can be asked over BMP: what the speaker says comes by itself."""
@@ -402,10 +395,3 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(leaf, BaseExceptionGroup):
         leaf = leaf.exceptions[0]
     return leaf
-
-
-def _failure(done: "asyncio.Task[None]") -> BaseException:
-    """Return what the runner died of; it has no other end."""
-    if done.cancelled():
-        return asyncio.CancelledError()
-    return done.exception() or SourceError("the source ended by itself")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from monitor.gobgp._pb import v3_pb2, v4_pb2
 from monitor.gobgp.dialect import Dialect
 from monitor.rib.attribute import AsPath, Origin, PathAttributes, SegmentType
+from monitor.rib.nexthop import is_link_local
 
 UNSPECIFIED = frozenset({b"", bytes(4), bytes(16)})
 """Next hops that name nobody."""
@@ -39,11 +40,6 @@ def packed(text: str) -> bytes:
         return ipaddress.ip_address(text.partition("%")[0]).packed
     except ValueError:
         return b""
-
-
-def is_link_local(address: bytes) -> bool:
-    """Return whether a packed address is in fe80::/10."""
-    return len(address) == 16 and address[0] == 0xFE and address[1] & 0xC0 == 0x80
 
 
 def decode_attributes(dialect: Dialect, blobs: Iterable[bytes]) -> Decoded:

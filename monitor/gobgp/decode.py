@@ -12,9 +12,10 @@ from typing import NamedTuple
 from google.protobuf.message import DecodeError
 
 from monitor.gobgp._pb import v3_pb2, v4_pb2
-from monitor.gobgp.attribute import decode_attributes, is_link_local, packed
+from monitor.gobgp.attribute import decode_attributes, packed
 from monitor.gobgp.dialect import Dialect, PathMessage
 from monitor.rib.attribute import AttributeTable, PathAttributes
+from monitor.rib.nexthop import is_link_local
 from monitor.rib.path import Path, PeerId
 from programmer.route import Family, PrefixKey
 

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from monitor.gobgp.attribute import is_link_local, packed
+from monitor.gobgp.attribute import packed
 from monitor.gobgp.dialect import SESSION_STATES, Dialect, PeerMessage
+from monitor.rib.nexthop import is_link_local
 from monitor.rib.path import PeerId
 from monitor.rib.peer import Peer, PeerFamily, SessionState
 from programmer.route import Family

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from monitor.errors import SourceError, SourceIncompatible, SourceUnavailable
 from monitor.flow.outbox import LIMIT, ConsumerStalled, Outbox
+from monitor.flow.telling import told
 from monitor.flow.together import together
 from monitor.gobgp.client import Client, Speaker, TimedOut, Tls, TooLarge
 from monitor.gobgp.decode import Decoder
@@ -94,19 +95,12 @@ class GobgpSource:
         """How many path messages were left out on this connection, by cause (see ``Decoder.ignored``)."""
         return dict(self._decoder.ignored) if self._decoder else {}
 
-    async def updates(self) -> AsyncIterator[Sequence[Update]]:
+    def updates(self) -> AsyncIterator[Sequence[Update]]:
         """Tell everything, then every change; see ``monitor.ports.Source``."""
-        outbox = self._outbox = Outbox(self._waiting_limit)
+        self._outbox = Outbox(self._waiting_limit)
         self._roster = Roster(self._name, self._tell)
         self._cause = ""
-        runner = asyncio.create_task(self._run(), name=f"source {self._name}")
-        runner.add_done_callback(lambda done: outbox.fail(_failure(done)))
-        try:
-            while True:
-                yield await outbox.take()
-        finally:
-            runner.cancel()
-            await asyncio.gather(runner, return_exceptions=True)
+        return told(self._outbox, self._run, f"source {self._name}")
 
     async def refresh_peers(self) -> None:
         """Read the peers' counters now; nothing happens while the speaker is lost."""
@@ -285,10 +279,3 @@ class GobgpSource:
             for peer, entry in self._roster.entries.items()
             for family, state in entry.peer.families.items()
         }
-
-
-def _failure(done: "asyncio.Task[None]") -> BaseException:
-    """Return what the runner died of; it has no other end."""
-    if done.cancelled():
-        return asyncio.CancelledError()
-    return done.exception() or AssertionError("the source ended by itself")
