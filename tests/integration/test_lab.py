@@ -1,4 +1,8 @@
-"""The lab comes up as its guide says, has a route for every reason, is broken and mended, and goes without a trace."""
+"""The lab comes up as its guide says, has a route for every reason, is broken and mended, and goes without a trace.
+
+It does so twice: bgpmon hears gobgpd over its API, and over BMP from one that rejects every path as Cilium does.  What is
+not marked holds for both.  Only one lab fits on a machine, so both are in this file, which one worker runs.
+"""
 
 import asyncio
 import json
@@ -13,18 +17,29 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from lab import topology
 from lab.breakage import BREAKAGES
-from lab.machine import HOME, Machine
+from lab.gobgpd import VERSIONS, gobgp_binary
+from lab.machine import HOME, PREFIX, Machine
 from tests.support.daemon import require_programs, unavailable
+from tests.support.gobgpd import require_gobgpd
+from tests.support.netns import Namespace
 from tests.support.wait import until
+from tests.support.watch import watching
 
 ROOT = Path(__file__).resolve().parents[2]
 BGPMON = Path(sys.executable).parent / "bgpmon"
+
+SPEAKER = {"gobgp": VERSIONS[0], "bmp": VERSIONS[-1]}
+"""The gobgpd of each lab: the machine's own, and that of the generation that is inside Cilium."""
 
 SESSIONS = 13
 TABLES = {"cluster": 101, "internet": 102, "storage": 103, "branch": 104, "guest": 104, "trial": 105}
 
 pytestmark = [pytest.mark.daemons, pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(600)]
+
+only_over_api = pytest.mark.parametrize("guide", ["gobgp"], indirect=True)
+only_over_bmp = pytest.mark.parametrize("guide", ["bmp"], indirect=True)
 
 
 def lab(*words: str) -> subprocess.CompletedProcess[str]:
@@ -41,8 +56,9 @@ async def do(what: str) -> None:
 
 def ip(namespace: str, *words: str) -> str:
     """Run ``ip`` in a namespace of the lab; an empty text where the table does not exist yet."""
-    command = ["ip", "-n", f"bgplab-{namespace}", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    command = ["ip", "-n", f"{PREFIX}{namespace}", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "" if done.returncode else done.stdout
 
 
 async def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -100,6 +116,11 @@ async def is_ready() -> bool:
     return True
 
 
+async def is_lost() -> bool:
+    """Whether not everything is known any more."""
+    return not (await bgpmon("status"))["ready"]
+
+
 async def approve() -> Any:
     """Freeze what is pending and approve it; the outcome, which need not be complete."""
     frozen = await bgpmon("plan", "freeze")
@@ -108,13 +129,57 @@ async def approve() -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.fixture(scope="module")
-def guide(root_namespaces: None) -> Iterator[str]:
+REFUSED_THERE = {
+    101: {"10.96.8.0/24", "10.244.7.128/25", "10.244.250.0/28", "192.168.99.0/24"},
+    102: {"2001:db8:fe80::/48"},
+    103: {
+        "0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "172.16.3.128/25", "10.10.200.0/24", "10.10.201.0/24", "10.10.202.0/24",
+        "192.168.100.0/24",
+    },
+}  # fmt: skip
+"""What is announced to the three domains and must not be in their tables, whatever the speaker thinks of it."""
+
+
+def announced(table: int) -> dict[str, set[str]]:
+    """What a table is to hold once all is approved: prefix to gateways, worked out from what the routers announce."""
+    edges = {"edge1": ("198.51.100.9", "fd00:2::9"), "edge2": ("203.0.113.9", "fd00:3::9")}
+    found: dict[str, dict[str, int]] = {}
+    if table == 102:
+        for router, (four, six) in edges.items():
+            for route in topology.internet_table(router):
+                gateway = six if ":" in route.prefix else four
+                found.setdefault(route.prefix, {})[gateway] = len(route.as_path)
+    else:
+        gateway = "172.16.1.1" if table == 101 else "172.16.3.1"
+        routes = topology.cluster_table() if table == 101 else topology.storage_table()
+        found = {route.prefix: {gateway: 0} for route in routes}
+    return {
+        prefix: {gateway for gateway, length in lengths.items() if length == min(lengths.values())}
+        for prefix, lengths in found.items()
+        if prefix not in REFUSED_THERE[table]
+    }
+
+
+def held(table: int) -> dict[str, set[str]]:
+    """What a table of the kernel holds of ours: prefix to gateways."""
+    found: dict[str, set[str]] = {}
+    for family, default in (("-4", "0.0.0.0/0"), ("-6", "::/0")):
+        text = ip("node", "-j", family, "route", "show", "table", str(table), "proto", "196")
+        for route in json.loads(text or "[]"):
+            prefix = default if route["dst"] == "default" else route["dst"]
+            found[prefix] = {hop["gateway"] for hop in route.get("nexthops", [route])}
+    return found
+
+
+@pytest.fixture(scope="module", params=topology.SOURCES)
+def guide(request: pytest.FixtureRequest, root_namespaces: None) -> Iterator[str]:
     """A lab that runs; what it printed for its user.  At the end nothing of it is left."""
     require_programs("gobgpd", "bird", "/usr/lib/frr/bgpd", "vtysh")
     if Machine.load() is not None:
         unavailable("a lab runs on this machine, and two cannot; `make lab-down` removes it")
-    made = lab("up")
+    version = SPEAKER[request.param]
+    require_gobgpd(version)
+    made = lab("up", "--source", request.param, "--gobgpd", version)
     machine = Machine.load()
     try:
         assert made.returncode == 0, made.stderr
@@ -140,6 +205,21 @@ async def test_the_lab_is_ready_and_has_written_nothing(guide: str) -> None:
         assert ip("node", "route", "show", "table", str(table)) == ""
 
 
+@only_over_bmp
+async def test_the_speaker_rejects_every_path(guide: str) -> None:
+    machine = Machine.load()
+    assert machine is not None
+    client = [str(gobgp_binary(machine.facts["gobgpd"])), "--target", f"unix://{HOME}/gobgpd/api.sock"]
+    for family in ("ipv4", "ipv6"):
+        table = await asyncio.to_thread(
+            subprocess.run, [*client, "global", "rib", "-a", family], capture_output=True, text=True, check=False
+        )
+        assert table.stdout.strip() == "Network not in table", table
+    assert "rejects every path" in guide
+    assert (await bgpmon("status"))["sources"][0]["kind"] == "bmp"
+
+
+@only_over_api
 async def test_a_second_lab_is_refused(guide: str) -> None:
     second = await asyncio.to_thread(lab, "up")
     assert second.returncode == 1
@@ -189,17 +269,9 @@ REFUSED = {
         "next-hop-no-interface", "internet 102",
         ("its next hop fe80::9 is link-local, and on which link is not known; "
         "the router has to announce a global address, or the session has to run over its link")),
-    ("10.20.9.0/24", ""): (
-        "rejected-by-speaker", "branch 104",
-        ("the import policy of its speaker refuses the path of 172.16.4.1; "
-        "change the policy there if it should be used")),
     ("2001:db8:4::/48", ""): (
         "family-off", "branch 104",
         "domain branch does not use ipv6; add ipv6 to `families` of the domain if it should be used"),
-    ("10.20.20.0/24", ""): (
-        "unauthenticated", "guest 104",
-        ("the session with 172.16.4.6 is not authenticated, and the domain requires it; "
-        "give the session a password on both ends")),
     ("10.30.1.0/24", ""): (
         "no-policy", "trial 105",
         ("domain trial has no import rule, and what no rule accepts is denied; "
@@ -210,10 +282,27 @@ REFUSED = {
         "give one of the two a table of its own if both are needed")),
 }  # fmt: skip
 
+REFUSED_OVER_API = {
+    ("10.20.9.0/24", ""): (
+        "rejected-by-speaker", "branch 104",
+        ("the import policy of its speaker refuses the path of 172.16.4.1; "
+        "change the policy there if it should be used")),
+    ("10.20.20.0/24", ""): (
+        "unauthenticated", "guest 104",
+        ("the session with 172.16.4.6 is not authenticated, and the domain requires it; "
+        "give the session a password on both ends")),
+}  # fmt: skip
+REFUSED_OVER_BMP = {
+    ("10.20.10.0/24", ""): (
+        "as-loop", "branch 104",
+        "the path of 172.16.4.1 has been through the speaker's own AS, or began at it: a loop"),
+}  # fmt: skip
+ALL_REFUSED = REFUSED | REFUSED_OVER_API | REFUSED_OVER_BMP
+
 
 @pytest.mark.parametrize(("prefix", "domain"), REFUSED)
 async def test_what_is_refused_has_its_reason(guide: str, prefix: str, domain: str) -> None:
-    reason, place, why = REFUSED[prefix, domain]
+    reason, place, why = ALL_REFUSED[prefix, domain]
     name, table = place.split()
     said = await explain(prefix, domain)
     assert said.reason == reason
@@ -221,6 +310,26 @@ async def test_what_is_refused_has_its_reason(guide: str, prefix: str, domain: s
     assert [found for found, _ in said.paths.values()] == [reason]
     person = await run("explain", prefix, *(["--domain", domain] if domain else []))
     assert re.sub(r" \(line \d+\)", "", " ".join(person.stdout.split())).startswith(said.sentence)
+
+
+@only_over_api
+@pytest.mark.parametrize(("prefix", "domain"), REFUSED_OVER_API)
+async def test_what_only_the_api_tells_has_its_reason(guide: str, prefix: str, domain: str) -> None:
+    await test_what_is_refused_has_its_reason(guide, prefix, domain)
+
+
+@only_over_bmp
+@pytest.mark.parametrize(("prefix", "domain"), REFUSED_OVER_BMP)
+async def test_what_only_bmp_tells_has_its_reason(guide: str, prefix: str, domain: str) -> None:
+    await test_what_is_refused_has_its_reason(guide, prefix, domain)
+
+
+@only_over_bmp
+async def test_what_the_speaker_refuses_is_used_all_the_same(guide: str) -> None:
+    for prefix in (topology.SPEAKER_REFUSES, "10.20.20.0/24"):
+        said = await explain(prefix)
+        assert (said.reason, said.state) == ("waits-for-approval", "add")
+        assert prefix in guide
 
 
 async def test_a_peer_of_no_domain_is_named(guide: str) -> None:
@@ -232,6 +341,7 @@ async def test_a_peer_of_no_domain_is_named(guide: str) -> None:
     )
 
 
+@only_over_api
 async def test_an_as_loop_is_said_to_be_what_the_speaker_does_not_tell(guide: str) -> None:
     said = await explain("10.20.10.0/24")
     assert said.reason is None
@@ -257,7 +367,7 @@ async def test_equal_paths_share_the_load_as_far_as_allowed(guide: str) -> None:
     assert sorted(reason for reason, _ in three.values()) == ["multipath-full", *["waits-for-approval"] * 2]
 
 
-async def test_domains_show_where_paths_stop(guide: str) -> None:
+async def test_domains_show_where_paths_stop(guide: str, request: pytest.FixtureRequest) -> None:
     items = {item["name"]: item for item in (await bgpmon("domains"))["items"]}
     storage = items["storage"]["families"]["ipv4"]
     assert [storage[key] for key in ("received", "accepted", "in_policy", "eligible", "best", "installed")] == [
@@ -267,7 +377,12 @@ async def test_domains_show_where_paths_stop(guide: str) -> None:
         "waits-for-approval": 49, "default-route": 3, "protected": 1, "next-hop-own": 1, "next-hop-off-link": 1,
         "policy-denied": 1, "policy-unmatched": 1,
     }  # fmt: skip
-    assert items["branch"]["families"]["ipv4"]["reasons"]["rejected-by-speaker"] == 1
+    branch = items["branch"]["families"]["ipv4"]["reasons"]
+    over_bmp = request.node.callspec.params["guide"] == "bmp"
+    assert {name: branch.get(name, 0) for name in ("rejected-by-speaker", "as-loop")} == {
+        "rejected-by-speaker": int(not over_bmp),
+        "as-loop": int(over_bmp),
+    }
 
 
 # As it is used
@@ -323,9 +438,18 @@ async def test_a_foreign_route_and_a_refusal_of_the_kernel_are_explained(guide: 
     await comes("10.8.5.0/24", "waits-for-approval")
 
 
+async def test_the_tables_are_what_the_routers_announce(guide: str) -> None:
+    """The same for both sources: what the speaker itself would do with a path is not asked."""
+    await approve()
+    await comes("10.8.5.0/24", "installed")
+    for table in (101, 102, 103):
+        assert await asyncio.to_thread(held, table) == announced(table), f"table {table}"
+
+
 # As it breaks
 
 
+@only_over_api
 async def test_a_router_that_restarts_is_stale_and_then_expires(guide: str) -> None:
     await do("kill-branch")
     said = await comes("10.20.11.0/24", "installed")
@@ -338,6 +462,7 @@ async def test_a_router_that_restarts_is_stale_and_then_expires(guide: str) -> N
     await comes("10.20.11.0/24", "installed", timeout=90)
 
 
+@only_over_api
 async def test_a_killed_router_is_noticed_its_paths_are_stale_and_it_comes_back(guide: str) -> None:
     await do("kill-router")
 
@@ -352,6 +477,7 @@ async def test_a_killed_router_is_noticed_its_paths_are_stale_and_it_comes_back(
     await until(is_ready, timeout=120, what="everything to be as before")
 
 
+@only_over_api
 async def test_a_dead_link_and_its_return_are_explained(guide: str) -> None:
     await do("cut-link")
     said = await comes("10.8.1.0/24", "next-hop-link-down", "absent")
@@ -360,11 +486,17 @@ async def test_a_dead_link_and_its_return_are_explained(guide: str) -> None:
         "bring the link up again: `ip link`"
     )
     await do("heal-link")
-    await until(is_ready, timeout=120, what="the storage router to be back")
-    await approve()
-    await comes("10.8.1.0/24", "installed")
+
+    async def approved() -> bool:
+        """The router's session ends a moment after its link is back, and returns: only then is it to be approved."""
+        await approve()
+        assert (await explain("10.8.1.0/24")).reason == "installed"
+        return await is_ready()
+
+    await until(approved, timeout=120, every=1.0, what="the storage routes to be approved and there")
 
 
+@only_over_api
 async def test_limits_keep_out_what_leaks(guide: str) -> None:
     await do("leak-table")
     said = await comes("10.11.5.0/24", "limit")
@@ -381,6 +513,7 @@ async def test_limits_keep_out_what_leaks(guide: str) -> None:
     await comes("10.20.150.0/24", None)
 
 
+@only_over_api
 async def test_in_mode_auto_the_budget_holds_a_mass_removal(guide: str) -> None:
     await do("mode-auto")
     await until(is_ready, timeout=120, what="bgpmon to know everything")
@@ -400,6 +533,30 @@ async def test_in_mode_auto_the_budget_holds_a_mass_removal(guide: str) -> None:
     await until(is_ready, timeout=120, what="bgpmon to know everything")
 
 
+async def test_while_the_speaker_dies_and_returns_nothing_is_removed(guide: str, daemon_directory: Path) -> None:
+    """In mode auto, in which nobody has to agree to a removal."""
+    await do("mode-auto")
+    await until(is_ready, timeout=120, what="bgpmon to know everything")
+    await until(lambda: held(103) == announced(103), timeout=60, what="all to be installed")
+    with watching(daemon_directory, Namespace(f"{PREFIX}node")) as watch:
+        await watch.mark(1)
+        await do("kill-gobgpd")
+        await until(is_lost, timeout=30, what="the loss of gobgpd to be noticed")
+        assert (await bgpmon("status"))["sources"][0]["state"] != "connected"
+        await do("start-gobgpd")
+        await until(is_ready, timeout=180, what="everything to be as before")
+        await do("restart-gobgpd")
+        await until(is_lost, timeout=30, what="the restart of gobgpd to be noticed")
+        await until(is_ready, timeout=180, what="everything to be as before, again")
+        await watch.mark(2)
+        assert watch.deletions() == []
+    for table in (101, 102, 103):
+        assert await asyncio.to_thread(held, table) == announced(table), f"table {table}"
+    await do("mode-approve")
+    await until(is_ready, timeout=120, what="bgpmon to know everything")
+
+
+@only_over_api
 async def test_every_breakage_is_listed_and_an_unknown_one_refused(guide: str) -> None:
     listed = (await asyncio.to_thread(lab, "break", "help")).stdout
     assert len(listed.splitlines()) == len(BREAKAGES)
