@@ -90,7 +90,7 @@ async def test_a_mass_removal_is_held_while_additions_flow_and_goes_when_the_hol
             await router.withdraw(*HELD[5:30])
             # What came alone in the first moment may have been within the budget, with the five of before: ten of fifty.
             await until(lambda: _warns(bgpmon, "removals held by the budget"), what="the alarm")
-            assert (await _counts(bgpmon))["held"] >= 20
+            await _held(bgpmon, lambda count: count >= 20)
             await router.announce(*GOOD)
             await until(lambda: set(GOOD) <= here.table(101).keys(), what="additions to flow while removals are held")
             assert (await _counts(bgpmon))["held"] >= 20
