@@ -277,13 +277,14 @@ class Conversation:
         """
         if table.complete or not session.up or session.ending is not None or family in session.sender.unreadable:
             return
-        wait, age, seen = self._terms.end_of_rib_wait, self._age(session), now - session.seen_at
+        wait, age = self._terms.end_of_rib_wait, self._age(session)
         calm = now - session.calm_since
         proof = ""
         if table.marked and (age >= LONG_AGO * wait or (age >= wait and calm >= CALM_SECONDS)):
             proof = f"End-of-RIB, and the session older than {wait:g} s"
-        elif table.hollow and not session.first_at and self._ends_dumps and seen >= wait:
-            proof = f"End-of-RIB, and nothing else for more than {wait:g} s"
+        elif table.hollow and self._ends_dumps and self._is_told(session, now - session.seen_at, calm):
+            # It had nothing when the dump was made; what came later came from the peer.
+            proof = f"End-of-RIB, and quiet after more than {wait:g} s"
         elif not table.marked and self._settled and self._is_quiet(session, age, calm):
             proof = f"quiet, after more than {wait:g} s"
         if proof:
@@ -295,13 +296,15 @@ class Conversation:
 
         A router begins to tell seconds after the session, and one that restarts may take its whole restart time.
         """
-        wait = self._terms.end_of_rib_wait
-        if age >= LONG_AGO * wait:
+        if age >= LONG_AGO * self._terms.end_of_rib_wait:
             return not session.dumped or calm >= self._terms.calm
-        if session.dumped or calm < self._terms.calm:
-            return False
+        return not session.dumped and calm >= self._terms.calm and self._is_told(session, age, calm)
+
+    def _is_told(self, session: _Session, age: float, calm: float) -> bool:
+        """Return whether a peer of which no dump told anything has had the time to tell everything itself."""
+        wait = self._terms.end_of_rib_wait
         if session.first_at:
-            return self._clocks.monotonic() - session.first_at >= wait
+            return calm >= self._terms.calm and self._clocks.monotonic() - session.first_at >= wait
         return age >= (max(wait, session.agreement.restart_time) if session.returned else wait)
 
     def _age(self, session: _Session) -> float:

@@ -103,6 +103,17 @@ def test_an_end_of_rib_of_an_empty_table_counts_where_others_came_after_theirs()
     assert completed(hearing, OTHER_ID) == [IPV4]
 
 
+def test_a_peer_that_begins_right_after_the_dump_is_complete_when_it_is_quiet() -> None:
+    hearing = hearing_of(PEER, OTHER)
+    hearing.say(OTHER.mark(), PEER.announce("10.0.0.0/8"), PEER.mark())
+    hearing.wait(3)
+    hearing.say(OTHER.announce("10.0.0.0/8"))
+    hearing.wait(29)
+    assert completed(hearing, OTHER_ID) == []
+    hearing.wait(2)
+    assert completed(hearing, OTHER_ID) == [IPV4]
+
+
 def test_old_paths_prove_nothing_where_the_clock_is_another() -> None:
     hearing = hearing_of(PEER, local=False)
     hearing.say(PEER.announce("10.0.0.0/8", seconds=EPOCH - 3600), PEER.mark())
