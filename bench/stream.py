@@ -40,14 +40,15 @@ def _update(family: str, routes: list[Announcement]) -> bytes:
     communities = [int(high) << 16 | int(low) for high, _, low in (c.partition(":") for c in routes[0].communities)]
     nlri = b"".join(_nlri(route.prefix) for route in routes)
     hop = ipaddress.ip_address(PEER[family]).packed
-    written = _attribute(_TRANSITIVE, ORIGIN, b"\0")
+    written = b""
+    if family == "ipv6":  # in front, RFC 7606 section 5.1
+        reach = struct.pack(">HBB", _AFI[family], 1, len(hop)) + hop + b"\0" + nlri
+        written, nlri = _attribute(_OPTIONAL, MP_REACH, reach), b""
+    written += _attribute(_TRANSITIVE, ORIGIN, b"\0")
     written += _attribute(_TRANSITIVE, AS_PATH, struct.pack(f">BB{len(path)}I", 2, len(path), *path))
     if family == "ipv4":
         written += _attribute(_TRANSITIVE, NEXT_HOP, hop)
     written += _attribute(_TRANSITIVE | _OPTIONAL, COMMUNITIES, struct.pack(f">{len(communities)}I", *communities))
-    if family == "ipv6":
-        reach = struct.pack(">HBB", _AFI[family], 1, len(hop)) + hop + b"\0" + nlri
-        written, nlri = written + _attribute(_OPTIONAL, MP_REACH, reach), b""
     return _bgp(2, struct.pack(">HH", 0, len(written)) + written + nlri)
 
 
