@@ -9,7 +9,7 @@ import pytest
 from lab.routes import Announcement
 from tests.support.bgpmon import Bgpmon, running_bgpmon
 from tests.support.gobgpd import VERSIONS
-from tests.support.site import EAST, Site, Wires, explained, node, ready, wired
+from tests.support.site import EAST, Site, Wires, both_sources, explained, node, ready, wired
 from tests.support.wait import until
 from tests.support.watch import watching
 
@@ -74,6 +74,7 @@ async def noted(bgpmon: Bgpmon, *words: str) -> None:
     await until(said, what=f"a journal entry with {words}")
 
 
+@both_sources
 async def test_a_frozen_peer_keeps_exactly_what_it_had(
     gobgpd_version: str, daemon_directory: Path, wires: Wires
 ) -> None:
@@ -149,6 +150,7 @@ async def test_nothing_of_a_table_beyond_the_limit_is_written(
                 await until(lambda: len(here.table(101)) == 900, timeout=30, what="what is within the limit")
 
 
+@both_sources
 async def test_warn_only_warns(gobgpd_version: str, daemon_directory: Path, wires: Wires) -> None:
     async with (
         node(gobgpd_version, daemon_directory, wires, "east") as here,
