@@ -47,7 +47,7 @@ rules: # format, lint, types, import rules, generated code
 	@$(BIN)/lint-imports
 	@$(BIN)/python protos/generate.py --check
 
-bench: venv ## a full table to the kernel, against gobgpd alone (root); ARGS="--routes 500000 --gobgpd 4.8"
+bench: venv ## a full table to the kernel, against gobgpd alone (root); ARGS="--routes 500000 --gobgpd 4.8", "--what source"
 	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## remove what the tools made, the virtual environment and the fetched packages too

@@ -285,11 +285,11 @@ class BmpSource:
         terms = Terms(self._name, self._post, self._end_of_rib_wait, stream.local, stream.speaker.oddities)
         clocks = Clocks(time.monotonic, time.time)
         self._decoder = UpdateDecoder(self._attributes)
-        conversation = Conversation(terms, clocks, self._decoder, self._put, self._known)
+        conversation = Conversation(terms, clocks, self._decoder, self._outbox.put, self._known)
         self._conversation = conversation
         self._doubted.clear()
         self._cause = ""
-        self._put(FeedStarted(self._name, f"BMP, {stream.speaker.text}"))
+        self._outbox.put(FeedStarted(self._name, f"BMP, {stream.speaker.text}"))
         log.info("%s: %s connected", self._name, stream.speaker.text)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -367,9 +367,6 @@ class BmpSource:
     async def _listen_to_doubt(self) -> None:
         await self._doubted.wait()
         raise _Doubted(self._doubt)
-
-    def _put(self, update: Update) -> None:
-        self._outbox.put(update)
 
     def _lose(self, cause: str) -> None:
         """Say that the feed is lost; the same cause is said only once."""

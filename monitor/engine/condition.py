@@ -70,10 +70,8 @@ def _unknown(engine: Engine, domain: DomainTable, source: SourceState, until: st
     if not domain.peers:
         return [f"waits for a peer: {name} has none of this domain; nothing is removed until {until}"]
     if unnamed := engine.unnamed(domain):
-        shown = ", ".join(unnamed[:MOST_NAMES])
-        more = f" and {len(unnamed) - MOST_NAMES} more" if len(unnamed) > MOST_NAMES else ""
         return [
-            f"waits for the session of {shown}{more}: not up since {name} connected; nothing is removed until {until}"
+            f"waits for the session of {_few(unnamed)}: not up since {name} connected; nothing is removed until {until}"
         ]
     return []
 
@@ -123,9 +121,12 @@ def _address(table: PeerTable) -> str:
 
 def _names(tables: list[PeerTable], say: Callable[[PeerTable], str] = _address) -> str:
     """Return the first few peers, and how many more there are."""
-    shown = sorted(tables, key=lambda table: table.peer.id)[:MOST_NAMES]
-    more = f" and {len(tables) - len(shown)} more" if len(tables) > len(shown) else ""
-    return ", ".join(say(table) for table in shown) + more
+    return _few([say(table) for table in sorted(tables, key=lambda table: table.peer.id)])
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def _down(table: PeerTable) -> str:

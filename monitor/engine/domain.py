@@ -16,7 +16,7 @@ from monitor.rib.nexthop import Resolver
 from monitor.rib.path import Path, PeerId
 from monitor.rib.protect import ProtectedSet
 from monitor.rib.reason import Reason, Stage
-from programmer.route import Family, Forwarding, PrefixKey
+from programmer.route import Address, Family, Forwarding, PrefixKey
 
 SETTLE_SECONDS = 5
 """Routes admitted within this time before a limit is crossed belong to the same burst, and go with it."""
@@ -276,11 +276,17 @@ class DomainTable:
 
     def unheard(self) -> list[str]:
         """Return the peers that are configured by their address and of which the source has said nothing."""
-        known = [(table.address, table.interface) for table in self.peers.values() if table.address is not None]
+        # Asked after every burst, so not every selector is held against every peer.
+        known: dict[bytes, list[tuple[Address, str]]] = {}
+        for table in self.peers.values():
+            if table.address is not None:
+                known.setdefault(table.address.packed, []).append((table.address, table.interface))
         return [
             selector.text
             for selector in self.config.peers
-            if selector.names_one and not any(selector.matches(*peer) for peer in known)
+            if selector.prefix is not None
+            and selector.names_one
+            and not any(selector.matches(*peer) for peer in known.get(selector.prefix.network_address.packed, ()))
         ]
 
     def limit_warnings(self) -> list[str]:
