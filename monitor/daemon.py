@@ -12,20 +12,24 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path as FilePath
 from typing import TextIO
 
+import monitor
 from monitor.api.server import serve
 from monitor.bmp.access import Admission, Sockets
 from monitor.bmp.source import BmpSource
 from monitor.config import BmpView, Config, ConfigError, Overrides, SourceConfig, load
 from monitor.config.parse import listen_place
-from monitor.engine import Engine, EngineControl, EngineFeed, refuse_occupied
+from monitor.engine import ChangeControl, Engine, EngineControl, EngineFeed, keep, machine_id, refuse_occupied
+from monitor.engine.conductor import Prober
 from monitor.engine.surroundings import Surroundings
 from monitor.errors import MonitorError, Refused
 from monitor.gobgp.client import Tls
 from monitor.gobgp.source import GobgpSource
 from monitor.ports import Control, Feed
+from monitor.probe.opener import Opener
 from programmer.errors import ProgrammerError
 from programmer.fib import Fib
 from programmer.journal import Journal
@@ -159,14 +163,15 @@ def _zones(config: Config, source: str) -> dict[Address, str]:
 
 async def _run(config: Config, reread: Callable[[], Config]) -> None:
     # What runs on another kernel, as the demo does, needs no netlink.
-    from programmer.netlink import LinuxFib, NamespaceSockets  # noqa: PLC0415
+    from programmer.netlink import LinuxFib, NamespaceOpener, NamespaceSockets  # noqa: PLC0415
 
     fib = await LinuxFib.open(config.netns)
-    sockets = NamespaceSockets(fib.identity)
+    sockets, opener = NamespaceSockets(fib.identity), NamespaceOpener(fib.identity)
     try:
-        await operate(config, fib, reread, sockets=sockets)
+        await operate(config, fib, reread, sockets=sockets, opener=opener)
     finally:
         await sockets.close()
+        await opener.close()
 
 
 async def operate(
@@ -178,14 +183,17 @@ async def operate(
     beside: Beside | None = None,
     around: Surroundings | None = None,
     sockets: Sockets | None = None,
+    opener: Opener | None = None,
 ) -> None:
     """Run the daemon of *config* on the kernel *fib* until SIGTERM or SIGINT; closes *fib* and leaves its routes.
 
     *reread* returns the configuration as it is now, for a reload.  What *faces* returns is served in place of the
     engine's own answers.  *beside* runs along with the daemon, and ends it by returning.  *around* is the machine that
-    ``doctor`` looks at, by default this one.  *sockets* are those of the kernel's namespace, where BMP sources listen.
+    ``doctor`` looks at, by default this one.  *sockets* are those of the kernel's namespace, where BMP sources listen, and
+    *opener* opens those of probes there; without it there are no probes.
     """
-    journal = Journal(f"{config.state_dir}/journal.db")
+    file = f"{config.state_dir}/journal.db"
+    journal = Journal(file)
     sources = [(source_of(config, source, sockets), source.target) for source in config.sources]
     log.info(
         "node %s, mode %s, kernel: %s, tables %s", config.node, config.mode, fib.description, sorted(config.tables)
@@ -193,18 +201,28 @@ async def operate(
     try:
         await refuse_occupied(config, fib, journal)
         reconciler = Reconciler(fib, journal, config.protocol, Gate(config.mode.value), config.reconcile)
-        engine = Engine(config, sources, reconciler, journal, endpoints(config))
+        engine = Engine(config, sources, reconciler, journal, endpoints(config), machine_id())
         reconciler.links_changed = engine.links_changed
-        feed = EngineFeed(engine, fib.description, around or Surroundings())
-        control = EngineControl(engine, feed, reread)
+        change = ChangeControl(engine, None if opener is None else partial(_prober, opener, engine))
+        feed = EngineFeed(engine, change, file=file, description=fib.description, around=around or Surroundings())
+        control = EngineControl(engine, feed, change, reread)
+        reconciler.jot("start", f"bgpmon {monitor.__version__}, mode {config.mode.value}")
         async with serve(config.run_dir, config.api.group, *faces(feed, control)):
             await _until_told(engine, control, beside)
+        reconciler.jot("stop", "routes stay in place")
     finally:
         for source, _ in sources:
             await source.close()
         await fib.close()
         journal.close()
         log.info("stopped; routes stay in place")
+
+
+def _prober(opener: Opener, engine: Engine) -> Prober:
+    # Its HTTP client takes 20 MB, which a node without probes need not have.
+    from monitor.probe.run import Prober as RealProber  # noqa: PLC0415
+
+    return RealProber(opener, engine.sessions)
 
 
 async def _until_told(engine: Engine, control: EngineControl, beside: Beside | None) -> None:
@@ -220,10 +238,13 @@ async def _until_told(engine: Engine, control: EngineControl, beside: Beside | N
             tasks.create_task(engine.run(), name="engine"),
             tasks.create_task(_reload_on(hang_up, control), name="reload"),
             tasks.create_task(_say_when_ready(engine), name="ready"),
+            tasks.create_task(control.change.conductor.run(), name="conductor"),
+            tasks.create_task(keep(control.feed), name="keep"),
         ]
         if beside is not None:
             work.append(tasks.create_task(_then_stop(beside(engine), stop), name="beside"))
         await stop.wait()
+        await control.change.conductor.stop()
         for task in work:
             task.cancel()
 

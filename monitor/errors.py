@@ -98,5 +98,9 @@ class Stale(ApiError):
     """The digest is unknown or expired, or the network moved on too far; freeze again."""
 
 
+class RolledBack(ApiError):
+    """The change was applied, and taken back again."""
+
+
 class BadRequest(ApiError):
     """The request makes no sense: a bad filter, prefix, name or option."""

@@ -1,7 +1,7 @@
 """What the parts of the monitor may ask of each other."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from monitor.rib.path import PeerId
 from monitor.rib.update import Update
@@ -75,6 +75,22 @@ Document = dict[str, object]
 """One answer of the API: a JSON object in the shapes that the command line fixes (``-o json``)."""
 
 
+class Endorsement(NamedTuple):
+    """What comes with a decision about a plan.
+
+    ``signature`` is an SSH signature (PROTOCOL.sshsig of OpenSSH) over ``statement``, which may be left out where it is the one
+    that ``statement`` of the Feed gives.  Without a signature the identity is that of the socket, and ``name`` what its user
+    says to be called.  ``comment`` is free text; with ``break_glass`` it is the reason, and nobody else is asked.
+    """
+
+    statement: bytes = b""
+    signature: str = ""
+    ticket: str = ""
+    comment: str = ""
+    name: str = ""
+    break_glass: bool = False
+
+
 class Feed(Protocol):
     """Everything that may be read.  Nothing here changes anything.
 
@@ -102,8 +118,41 @@ class Feed(Protocol):
     async def plan(self, digest: str = "") -> Document:
         """The live plan, or the frozen one of *digest*: ``{number, digest, state, summary, operations}``."""
 
+    async def plans(self, limit: int = 20) -> Document:
+        """``{items}``: frozen plans, the newest first, without their operations."""
+
+    async def compare(self, one: str, other: str = "") -> Document:
+        """What two plans have in common and what only one of them has; without *other* the live one."""
+
+    async def export(self, digest: str) -> Document:
+        """A whole plan as it was frozen, from which ``plan verify`` computes its digest."""
+
+    async def statement(self, digest: str, act: str = "approve", ticket: str = "", expires: float = 0.0) -> Document:
+        """``{text, namespace, command, …}``: what a person signs to decide about a plan."""
+
+    async def windows(self, at: float = 0.0, count: int = 5) -> Document:
+        """``{at, open, text, configured, items}``: when changes may be applied, from a moment on (0: now)."""
+
+    async def holds(self) -> Document:
+        """``{items}``."""
+
     async def history(self, prefix: str = "", limit: int = 100) -> Document:
         """``{items}``: what was done, newest first."""
+
+    async def events(self, after: int = 0, since: float = 0.0, limit: int = 100, wait: float = 0.0) -> Document:
+        """``{items, last}``: records of the journal in order; waits up to *wait* seconds for the first one."""
+
+    async def audit(self) -> Document:
+        """``{ok, records, head, problems, …}``: whether the journal is whole."""
+
+    async def audit_export(self, after: int = 0, since: float = 0.0, limit: int = 1000) -> Document:
+        """``{lines, last, truncated}``: records as lines of JSON, without a gap."""
+
+    async def replay(self, at: float, what: str, filter_text: str = "", limit: int = 1000) -> Document:
+        """``status``, ``plan`` or ``routes`` as they were at a moment."""
+
+    async def judge(self, digest: str = "") -> Document:
+        """``{items}``: which approval rule decides on each operation of a plan, or of the live one."""
 
     async def doctor(self) -> Document:
         """``{items: [{check, ok, detail, fix}]}``."""
@@ -115,14 +164,35 @@ class Control(Protocol):
     Raises Refused when policy, mode or state says no, Stale for an unknown, expired or drifted plan, BadRequest otherwise.
     """
 
-    async def freeze(self, actor: str) -> Document:
-        """Freeze the live plan: ``{digest, state, number, summary}``."""
+    async def freeze(self, actor: str, filter_text: str = "", *, denied: bool = False, name: str = "") -> Document:
+        """Freeze the live plan, or what a filter matches of it: ``{digest, state, number, summary}``."""
 
-    async def approve(self, digest: str, actor: str) -> Document:
-        """Approve and apply: ``{digest, state, applied, stale, failed, …}``."""
+    async def approve(self, digest: str, actor: str, endorsement: Endorsement = ...) -> Document:
+        """Approve, and apply once enough people have: ``{digest, state, approvals, applied, stale, failed, …}``."""
 
-    async def reject(self, digest: str, reason: str, actor: str) -> Document:
-        """Refuse a frozen plan: ``{digest, state}``."""
+    async def reject(self, digest: str, reason: str, actor: str, endorsement: Endorsement = ...) -> Document:
+        """Refuse a plan that is not applied: ``{digest, state}``."""
+
+    async def confirm(self, digest: str, actor: str, endorsement: Endorsement = ...) -> Document:
+        """Keep a change that soaks: ``{digest, state}``."""
+
+    async def roll_back(self, digest: str, actor: str, reason: str = "", name: str = "") -> Document:
+        """Take back a change that soaks, or freeze the way back from an older one: ``{digest, state}``."""
+
+    async def extend(self, digest: str, seconds: float, actor: str) -> Document:
+        """Move the deadline of a change that soaks: ``{digest, state, deadline}``."""
+
+    async def hold(self, filter_text: str, seconds: float, reason: str, actor: str) -> Document:
+        """Keep operations out of plans for a time: ``{id, until, …}``."""
+
+    async def release(self, number: int, actor: str) -> Document:
+        """End a hold: ``{id, state}``."""
+
+    async def pause(self, reason: str, actor: str) -> Document:
+        """Write nothing more until resumed: ``{state, since, reason}``."""
+
+    async def resume(self, actor: str) -> Document:
+        """Let things be written again: ``{state}``."""
 
     async def reload(self, actor: str) -> Document:
         """Read the configuration file again: ``{state, warnings}``; the old one stays in force if it is bad."""

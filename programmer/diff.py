@@ -22,6 +22,10 @@ class Difference:
     def __contains__(self, key: PrefixKey) -> bool:
         return key in self.add or key in self.change or key in self.remove
 
+    def keys(self) -> set[PrefixKey]:
+        """Return every key that differs."""
+        return self.add | self.change | self.remove
+
     def update(self, key: PrefixKey, desired: Forwarding | None, installed: Forwarding | None) -> None:
         """File one key anew."""
         self.add.discard(key)

@@ -139,9 +139,13 @@ class RouteEvent(NamedTuple):
 
 
 class LinkEvent(NamedTuple):
-    """A link or an address changed: read links again, and the tables, since IPv4 routes vanish without an event."""
+    """A link or an address changed: read links again, and the tables, since IPv4 routes vanish without an event.
+
+    ``lost``: the link is down or gone, or an address of it, so that the kernel may have taken routes away.
+    """
 
     ifindex: int
+    lost: bool = False
 
 
 class RuleEvent(NamedTuple):

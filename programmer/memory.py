@@ -200,7 +200,7 @@ class MemoryFib:
         index = self._index_of(name)
         was_up, loopback = self._links[index].up, self._links[index].loopback
         self._links[index] = Link(index, name, up=up, carrier=up and carrier, loopback=loopback)
-        self._emit(LinkEvent(index))
+        self._emit(LinkEvent(index, lost=not up))
         if was_up and not up:
             for family in Family:
                 self._forget(family)
@@ -221,7 +221,7 @@ class MemoryFib:
         interface = ipaddress.ip_interface(address)
         index = self._index_of(name)
         self._addresses.remove(InterfaceAddress(index, interface.ip, interface.network))
-        self._emit(LinkEvent(index))
+        self._emit(LinkEvent(index, lost=True))
         family = family_of(interface.ip)
         if family is Family.IPV4:
             self._forget(family, interface.ip.packed)

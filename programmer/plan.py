@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from programmer.route import Family, Forwarding, NextHop, PrefixKey, Rule, TableId, text_of
 
-DIGEST_FORMAT = 1
+DIGEST_FORMAT = 2
 """Raised whenever the canonical encoding changes, so that an old digest can never name new content."""
 
 
@@ -27,6 +27,13 @@ class Gate(enum.Enum):
     DRY_RUN = "dry-run"
     APPROVE = "approve"
     AUTO = "auto"
+
+
+class PlanKind(enum.Enum):
+    """What a plan is made of: what BGP wants, or the way back from an earlier plan, which BGP does not want."""
+
+    CHANGE = "change"
+    ROLLBACK = "rollback"
 
 
 class Operation(NamedTuple):
@@ -50,12 +57,22 @@ class Operation(NamedTuple):
         """The prefix as text."""
         return text_of(self.family, self.key)
 
+    @property
+    def inverse(self) -> "Operation":
+        """What takes it back."""
+        return self._replace(before=self.after, after=self.before)
+
 
 class RuleOperation(NamedTuple):
     """One policy rule to add or to remove."""
 
     rule: Rule
     add: bool
+
+    @property
+    def inverse(self) -> "RuleOperation":
+        """What takes it back."""
+        return self._replace(add=not self.add)
 
 
 def hop_document(hop: NextHop) -> list[object]:
@@ -86,7 +103,9 @@ def forwarding_of(document: list[object] | None) -> Forwarding | None:
 class Plan:
     """An immutable list of operations, and everything that a person's approval is bound to.
 
-    Moments are seconds since the epoch (UTC).  ``policy`` is the digest of the configuration that decided what is desired.
+    Moments are seconds since the epoch (UTC).  ``policy`` is the digest of the configuration that decided what is desired, and
+    who must approve.  ``machine`` is the machine id of the node (machine-id(5)), empty where there is none.  ``groups`` are
+    indexes of operations that lean on each other: one that cannot be done takes the others of its group along.
     """
 
     number: int
@@ -96,19 +115,31 @@ class Plan:
     expires_at: float
     operations: tuple[Operation, ...]
     rule_operations: tuple[RuleOperation, ...] = ()
+    machine: str = ""
+    kind: PlanKind = PlanKind.CHANGE
+    groups: tuple[tuple[int, ...], ...] = ()
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the canonical encoding, in hexadecimal: what a person approves."""
+        """SHA-256 over the canonical encoding, in hexadecimal: what a person approves.
+
+        The order of operations does not count; their groups are told by place and prefix.
+        """
         hashed = hashlib.sha256()
-        head = [DIGEST_FORMAT, self.number, self.node, self.policy, self.created_at, self.expires_at]
-        hashed.update(json.dumps(head, separators=(",", ":")).encode())
+        head = [DIGEST_FORMAT, self.number, self.node, self.machine, self.policy, self.created_at, self.expires_at]
+        hashed.update(json.dumps([*head, self.kind.value], separators=(",", ":")).encode())
         ordered = sorted(self.operations, key=lambda item: (item.table, item.family, item.key))
         for text in operation_texts(ordered):
             hashed.update(text.encode())
+        for group in sorted(sorted(self._place(index) for index in group) for group in self.groups):
+            hashed.update(json.dumps(group, separators=(",", ":")).encode())
         for rule, add in sorted(self.rule_operations, key=lambda item: (item.rule.family, item.rule.text, item.add)):
             hashed.update(json.dumps([rule.family.label, rule.text, add], separators=(",", ":")).encode())
         return hashed.hexdigest()
+
+    def _place(self, index: int) -> tuple[int, int, str]:
+        operation = self.operations[index]
+        return operation.table, int(operation.family), operation.key.hex()
 
 
 def operation_document(operation: Operation) -> list[object]:

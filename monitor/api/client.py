@@ -11,8 +11,8 @@ import grpc
 
 from monitor.api import ADMIN_SOCKET, CONTROL, FEED, MESSAGE_LIMIT, METADATA_LIMIT, READ_SOCKET
 from monitor.api._pb import bgpmon_pb2 as messages
-from monitor.errors import ApiError, BadRequest, DaemonUnreachable, Refused, Stale
-from monitor.ports import Document
+from monitor.errors import ApiError, BadRequest, DaemonUnreachable, Refused, RolledBack, Stale
+from monitor.ports import Document, Endorsement
 
 CALL_TIMEOUT = 30.0
 """Seconds."""
@@ -25,6 +25,7 @@ _ERRORS: dict[grpc.StatusCode, type[ApiError]] = {
     grpc.StatusCode.FAILED_PRECONDITION: Refused,
     grpc.StatusCode.PERMISSION_DENIED: Refused,
     grpc.StatusCode.ABORTED: Stale,
+    grpc.StatusCode.OUT_OF_RANGE: RolledBack,
 }
 
 _OPTIONS = (
@@ -34,12 +35,19 @@ _OPTIONS = (
     ("grpc.enable_http_proxy", 0),
 )
 
+NOBODY = Endorsement()
+"""A decision that only the socket vouches for."""
+
+
+def _message(endorsement: Endorsement) -> messages.Endorsement:
+    return messages.Endorsement(**endorsement._asdict())
+
 
 class Client:
     """A connection to the daemon of one run_dir: Feed over read.sock, Control over admin.sock.
 
     Every call blocks and returns the document that ``monitor.ports`` describes.  It raises DaemonUnreachable,
-    Refused, Stale or BadRequest, and ApiError for all else that the daemon says.  Use it as a context manager, or
+    Refused, RolledBack, Stale or BadRequest, and ApiError for all else that the daemon says.  Use it as a context manager, or
     call ``close``.
     """
 
@@ -89,6 +97,52 @@ class Client:
         """Return the live plan, or the frozen one of *digest*."""
         return self._feed("Plan", messages.PlanRequest(digest=digest))
 
+    def plans(self, limit: int | None = None) -> Document:
+        """Return frozen plans, newest first."""
+        return self._feed("Plans", messages.PlansRequest(limit=limit))
+
+    def compare_plans(self, first: str, second: str = "") -> Document:
+        """Return what two plans have in common, and what only one of them has; the second one may be the live plan."""
+        return self._feed("ComparePlans", messages.ComparePlansRequest(first=first, second=second))
+
+    def export_plan(self, digest: str) -> Document:
+        """Return everything that the digest of a frozen plan is over."""
+        return self._feed("ExportPlan", messages.ExportPlanRequest(digest=digest))
+
+    def statement(self, digest: str, act: str = "approve", ticket: str = "", expires: float = 0.0) -> Document:
+        """Return what a person signs to decide about a plan."""
+        request = messages.StatementRequest(digest=digest, act=act, ticket=ticket, expires=expires)
+        return self._feed("Statement", request)
+
+    def judge(self, digest: str = "") -> Document:
+        """Return which approval rule decides on each operation of a plan, or of the live one."""
+        return self._feed("Judge", messages.JudgeRequest(digest=digest))
+
+    def windows(self, at: float = 0.0, count: int | None = None) -> Document:
+        """Return when changes may be applied, from a moment on (seconds since the epoch; 0: now)."""
+        return self._feed("Windows", messages.WindowsRequest(at=at, count=count))
+
+    def holds(self) -> Document:
+        """Return what is kept out of plans."""
+        return self._feed("Holds", messages.HoldsRequest())
+
+    def events(self, after: int = 0, since: float = 0.0, limit: int | None = None, wait: float = 0.0) -> Document:
+        """Return records of the journal in order; waits up to *wait* seconds for the first one."""
+        return self._feed("Events", messages.EventsRequest(after=after, since=since, limit=limit, wait=wait))
+
+    def audit(self) -> Document:
+        """Return whether the journal is whole."""
+        return self._call(READ_SOCKET, f"/{FEED}/Audit", messages.AuditRequest(), APPLY_TIMEOUT)
+
+    def export_audit(self, after: int = 0, since: float = 0.0, limit: int | None = None) -> Document:
+        """Return records of the journal as lines of JSON."""
+        return self._feed("ExportAudit", messages.ExportAuditRequest(after=after, since=since, limit=limit))
+
+    def replay(self, at: float, what: str, filter_text: str = "", limit: int | None = None) -> Document:
+        """Return ``status``, ``plan`` or ``routes`` as they were at a moment (seconds since the epoch)."""
+        request = messages.ReplayRequest(at=at, what=what, filter=filter_text, limit=limit)
+        return self._call(READ_SOCKET, f"/{FEED}/Replay", request, APPLY_TIMEOUT)
+
     def history(self, prefix: str = "", limit: int | None = None) -> Document:
         """Return what was done, newest first; without *limit*, as much as the daemon thinks fit."""
         return self._feed("History", messages.HistoryRequest(prefix=prefix, limit=limit))
@@ -97,17 +151,50 @@ class Client:
         """Return the checks of the daemon's surroundings."""
         return self._feed("Doctor", messages.DoctorRequest())
 
-    def freeze(self) -> Document:
-        """Freeze the live plan."""
-        return self._control("Freeze", messages.FreezeRequest())
+    def freeze(self, filter_text: str = "", *, denied: bool = False, name: str = "") -> Document:
+        """Freeze the live plan, or what a filter matches of it."""
+        request = messages.FreezeRequest(filter=filter_text, denied=denied, name=name)
+        return self._control("Freeze", request, APPLY_TIMEOUT)
 
-    def approve(self, digest: str) -> Document:
-        """Approve a frozen plan, and wait until it is applied."""
-        return self._control("Approve", messages.ApproveRequest(digest=digest), APPLY_TIMEOUT)
+    def approve(self, digest: str, endorsement: Endorsement = NOBODY) -> Document:
+        """Approve a frozen plan; where that was the last approval it needed, wait until it is applied."""
+        request = messages.ApproveRequest(digest=digest, endorsement=_message(endorsement))
+        return self._control("Approve", request, APPLY_TIMEOUT)
 
-    def reject(self, digest: str, reason: str) -> Document:
-        """Refuse a frozen plan."""
-        return self._control("Reject", messages.RejectRequest(digest=digest, reason=reason))
+    def reject(self, digest: str, reason: str, endorsement: Endorsement = NOBODY) -> Document:
+        """Refuse a plan that has not been applied."""
+        request = messages.RejectRequest(digest=digest, reason=reason, endorsement=_message(endorsement))
+        return self._control("Reject", request)
+
+    def confirm(self, digest: str, endorsement: Endorsement = NOBODY) -> Document:
+        """Keep a change that soaks."""
+        request = messages.ConfirmRequest(digest=digest, endorsement=_message(endorsement))
+        return self._control("Confirm", request)
+
+    def roll_back(self, digest: str = "", reason: str = "", name: str = "") -> Document:
+        """Take back the change that soaks, and wait for it; of an older one, freeze the way back."""
+        request = messages.RollBackRequest(digest=digest, reason=reason, name=name)
+        return self._control("RollBack", request, APPLY_TIMEOUT)
+
+    def extend(self, digest: str, seconds: float) -> Document:
+        """Give a change that soaks more time."""
+        return self._control("Extend", messages.ExtendRequest(digest=digest, seconds=seconds))
+
+    def hold(self, filter_text: str, seconds: float, reason: str) -> Document:
+        """Keep operations out of plans for a time."""
+        return self._control("Hold", messages.HoldRequest(filter=filter_text, seconds=seconds, reason=reason))
+
+    def release(self, number: int) -> Document:
+        """End a hold."""
+        return self._control("Release", messages.ReleaseRequest(id=number))
+
+    def pause(self, reason: str) -> Document:
+        """Let nothing be written until resumed."""
+        return self._control("Pause", messages.PauseRequest(reason=reason))
+
+    def resume(self) -> Document:
+        """Let things be written again."""
+        return self._control("Resume", messages.ResumeRequest())
 
     def reload(self) -> Document:
         """Have the configuration file read again."""

@@ -17,12 +17,13 @@ import grpc.aio
 
 from monitor.api import ADMIN_SOCKET, CONTROL, FEED, MESSAGE_LIMIT, METADATA_LIMIT, READ_SOCKET
 from monitor.api._pb import bgpmon_pb2 as messages
-from monitor.errors import BadRequest, ConfigError, MonitorError, Refused, Stale
-from monitor.ports import Control, Document, Feed
+from monitor.api.credentials import Doorkeeper
+from monitor.errors import BadRequest, ConfigError, MonitorError, Refused, RolledBack, Stale
+from monitor.ports import Control, Document, Endorsement, Feed
 from programmer.errors import PlanRefused, PlanStale, PlanUnknown, ProgrammerError
 
-REQUEST_LIMIT = 64 << 10
-"""Octets of the largest request: a filter is the longest thing that anybody sends."""
+REQUEST_LIMIT = 128 << 10
+"""Octets of the largest request: a statement with its signature is the longest thing that anybody sends."""
 
 DETAILS_LIMIT = 4096
 """Octets of a status text; more of it would not fit the metadata that other clients accept."""
@@ -33,6 +34,9 @@ CALL_LIMIT = 64
 STOP_GRACE = 2.0
 """Seconds that calls have to end in when the daemon stops."""
 
+INNER_SOCKET = ".admin.sock"
+"""Where gRPC listens behind the doorkeeper of admin.sock; nobody is to connect to it."""
+
 _PATH_LIMIT = 107
 """Octets of a unix socket's path (sun_path of linux/un.h, less the closing NUL)."""
 
@@ -41,6 +45,7 @@ _STATUSES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (ConfigError, grpc.StatusCode.INVALID_ARGUMENT),
     (Refused, grpc.StatusCode.FAILED_PRECONDITION),
     (PlanRefused, grpc.StatusCode.FAILED_PRECONDITION),
+    (RolledBack, grpc.StatusCode.OUT_OF_RANGE),
     (Stale, grpc.StatusCode.ABORTED),
     (PlanStale, grpc.StatusCode.ABORTED),
     (PlanUnknown, grpc.StatusCode.ABORTED),
@@ -52,8 +57,8 @@ _OPTIONS = (
     ("grpc.max_metadata_size", METADATA_LIMIT),
 )
 
-Call = Callable[[Any], Awaitable[Document]]
-"""A request message to the document that answers it."""
+Call = Callable[[Any, str], Awaitable[Document]]
+"""A request message, and who asks, to the document that answers it."""
 
 log = logging.getLogger(__name__)
 
@@ -70,22 +75,44 @@ async def serve(
     """
     folder = Path(run_dir)
     running: set[asyncio.Task[Document]] = set()
-    actor = f"uid {os.geteuid()} ({ADMIN_SOCKET})"
-    feed_calls, control_calls = _feed_calls(feed), _control_calls(control, actor)
+    feed_calls, control_calls = _feed_calls(feed), _control_calls(control)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_finish, running)
         _make_folder(folder)
+        # What is outside is entered last and left first, so that nobody knocks where nobody opens.
+        doorkeeper = Doorkeeper(folder / ADMIN_SOCKET, folder / INNER_SOCKET)
+        actor = _actor_of(doorkeeper)
         for name, mode, owners, services in (
-            (READ_SOCKET, 0o660, group, {FEED: _handlers(feed_calls)}),
-            (ADMIN_SOCKET, 0o600, None, {FEED: _handlers(feed_calls), CONTROL: _handlers(control_calls, running)}),
-        ):
+            (READ_SOCKET, 0o660, group, {FEED: _handlers(feed_calls, lambda _: "")}),
+            (INNER_SOCKET, 0o600, None, {
+                FEED: _handlers(feed_calls, lambda _: ""),
+                CONTROL: _handlers(control_calls, actor, running)}),
+        ):  # fmt: skip
             server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=CALL_LIMIT)
             for service, handlers in services.items():
                 server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+            if name == INNER_SOCKET:
+                await stack.enter_async_context(doorkeeper)
             stack.push_async_callback(_stop, server, folder / name)
             _listen(server, folder / name, mode, owners)
             await server.start()
         yield
+
+
+Actor = Callable[[str], str]
+"""What ``context.peer()`` says, to who asks."""
+
+
+def _actor_of(doorkeeper: Doorkeeper) -> Actor:
+    """Return what names a caller; whoever found another way in may change nothing."""
+
+    def actor(peer: str) -> str:
+        caller = doorkeeper.caller(peer)
+        if caller is None:
+            raise Refused(f"nobody knows who asks; use {ADMIN_SOCKET}")
+        return caller.text
+
+    return actor
 
 
 async def _stop(server: grpc.aio.Server, path: Path) -> None:
@@ -149,44 +176,75 @@ def _group_id(group: str | None) -> int:
 def _feed_calls(feed: Feed) -> Mapping[str, tuple[Any, Call]]:
     """Return the calls of Feed by name, each with its request's class."""
 
-    def limits(request: Any) -> dict[str, int]:
-        return {"limit": request.limit} if request.HasField("limit") else {}
+    def given(request: Any, field: str = "limit") -> dict[str, int]:
+        return {field: getattr(request, field)} if request.HasField(field) else {}
 
     return {
-        "Status": (messages.StatusRequest, lambda _: feed.status()),
-        "Peers": (messages.PeersRequest, lambda it: feed.peers(it.address)),
-        "Domains": (messages.DomainsRequest, lambda _: feed.domains()),
-        "Routes": (messages.RoutesRequest, lambda it: feed.routes(it.filter, it.domain, **limits(it))),
-        "Explain": (messages.ExplainRequest, lambda it: feed.explain(it.prefix, it.domain)),
-        "Lookup": (messages.LookupRequest, lambda it: feed.lookup(it.address)),
-        "Plan": (messages.PlanRequest, lambda it: feed.plan(it.digest)),
-        "History": (messages.HistoryRequest, lambda it: feed.history(it.prefix, **limits(it))),
-        "Doctor": (messages.DoctorRequest, lambda _: feed.doctor()),
+        "Status": (messages.StatusRequest, lambda _it, _: feed.status()),
+        "Peers": (messages.PeersRequest, lambda it, _: feed.peers(it.address)),
+        "Domains": (messages.DomainsRequest, lambda _it, _: feed.domains()),
+        "Routes": (messages.RoutesRequest, lambda it, _: feed.routes(it.filter, it.domain, **given(it))),
+        "Explain": (messages.ExplainRequest, lambda it, _: feed.explain(it.prefix, it.domain)),
+        "Lookup": (messages.LookupRequest, lambda it, _: feed.lookup(it.address)),
+        "Plan": (messages.PlanRequest, lambda it, _: feed.plan(it.digest)),
+        "Plans": (messages.PlansRequest, lambda it, _: feed.plans(**given(it))),
+        "ComparePlans": (messages.ComparePlansRequest, lambda it, _: feed.compare(it.first, it.second)),
+        "ExportPlan": (messages.ExportPlanRequest, lambda it, _: feed.export(it.digest)),
+        "Statement": (
+            messages.StatementRequest,
+            lambda it, _: feed.statement(it.digest, it.act or "approve", it.ticket, it.expires),
+        ),
+        "Judge": (messages.JudgeRequest, lambda it, _: feed.judge(it.digest)),
+        "Windows": (messages.WindowsRequest, lambda it, _: feed.windows(it.at, **given(it, "count"))),
+        "Holds": (messages.HoldsRequest, lambda _it, _: feed.holds()),
+        "History": (messages.HistoryRequest, lambda it, _: feed.history(it.prefix, **given(it))),
+        "Events": (messages.EventsRequest, lambda it, _: feed.events(it.after, it.since, wait=it.wait, **given(it))),
+        "Audit": (messages.AuditRequest, lambda _it, _: feed.audit()),
+        "ExportAudit": (messages.ExportAuditRequest, lambda it, _: feed.audit_export(it.after, it.since, **given(it))),
+        "Replay": (messages.ReplayRequest, lambda it, _: feed.replay(it.at, it.what, it.filter, **given(it))),
+        "Doctor": (messages.DoctorRequest, lambda _it, _: feed.doctor()),
     }
 
 
-def _control_calls(control: Control, actor: str) -> Mapping[str, tuple[Any, Call]]:
-    """Return the calls of Control by name, each with its request's class; *actor* is who asks.
+def _endorsement(request: Any) -> Endorsement:
+    said = request.endorsement
+    return Endorsement(said.statement, said.signature, said.ticket, said.comment, said.name, said.break_glass)
 
-    gRPC for Python does not tell the peer's credentials.  The socket opens for its owner alone, so that the owner is
-    who asks; root may open it as well, and then acts as the owner.
-    """
+
+def _control_calls(control: Control) -> Mapping[str, tuple[Any, Call]]:
+    """Return the calls of Control by name, each with its request's class."""
     return {
-        "Freeze": (messages.FreezeRequest, lambda _: control.freeze(actor)),
-        "Approve": (messages.ApproveRequest, lambda it: control.approve(it.digest, actor)),
-        "Reject": (messages.RejectRequest, lambda it: control.reject(it.digest, it.reason, actor)),
-        "Reload": (messages.ReloadRequest, lambda _: control.reload(actor)),
-        "WithdrawAll": (messages.WithdrawAllRequest, lambda _: control.withdraw_all(actor)),
+        "Freeze": (
+            messages.FreezeRequest,
+            lambda it, actor: control.freeze(actor, it.filter, denied=it.denied, name=it.name),
+        ),
+        "Approve": (messages.ApproveRequest, lambda it, actor: control.approve(it.digest, actor, _endorsement(it))),
+        "Reject": (
+            messages.RejectRequest,
+            lambda it, actor: control.reject(it.digest, it.reason, actor, _endorsement(it)),
+        ),
+        "Confirm": (messages.ConfirmRequest, lambda it, actor: control.confirm(it.digest, actor, _endorsement(it))),
+        "RollBack": (
+            messages.RollBackRequest,
+            lambda it, actor: control.roll_back(it.digest, actor, it.reason, it.name),
+        ),
+        "Extend": (messages.ExtendRequest, lambda it, actor: control.extend(it.digest, it.seconds, actor)),
+        "Hold": (messages.HoldRequest, lambda it, actor: control.hold(it.filter, it.seconds, it.reason, actor)),
+        "Release": (messages.ReleaseRequest, lambda it, actor: control.release(it.id, actor)),
+        "Pause": (messages.PauseRequest, lambda it, actor: control.pause(it.reason, actor)),
+        "Resume": (messages.ResumeRequest, lambda _it, actor: control.resume(actor)),
+        "Reload": (messages.ReloadRequest, lambda _it, actor: control.reload(actor)),
+        "WithdrawAll": (messages.WithdrawAllRequest, lambda _it, actor: control.withdraw_all(actor)),
     }
 
 
 def _handlers(
-    calls: Mapping[str, tuple[Any, Call]], running: set[asyncio.Task[Document]] | None = None
+    calls: Mapping[str, tuple[Any, Call]], actor: Actor, running: set[asyncio.Task[Document]] | None = None
 ) -> "dict[str, grpc.RpcMethodHandler[Any, Any]]":
     """Return gRPC's handlers of *calls*; with *running*, each call ends whether or not its caller still waits."""
     return {
         name: grpc.unary_unary_rpc_method_handler(
-            _behaviour(name, call, running),
+            _behaviour(name, call, actor, running),
             request_deserializer=request.FromString,
             response_serializer=messages.Document.SerializeToString,
         )
@@ -194,10 +252,11 @@ def _handlers(
     }
 
 
-def _behaviour(name: str, call: Call, running: set[asyncio.Task[Document]] | None) -> Callable[..., Any]:
+def _behaviour(name: str, call: Call, actor: Actor, running: set[asyncio.Task[Document]] | None) -> Callable[..., Any]:
     async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
-            document = await (call(request) if running is None else _to_the_end(name, call(request), running))
+            work = call(request, actor(context.peer()))
+            document = await (work if running is None else _to_the_end(name, work, running))
         except (MonitorError, ProgrammerError) as error:
             status = next((code for kind, code in _STATUSES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
             await _abort(context, status, str(error))

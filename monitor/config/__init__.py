@@ -1,10 +1,11 @@
 """The configuration: one YAML file in, frozen values out, or every error at once with its place.
 
 model     the values
-parse     one text to one value: durations, communities, targets, patterns
+parse     one text to one value: durations, communities, targets, patterns; for change control in parse_change
 document  YAML with the place of every key and value
-schema    which keys exist, and of which type (pydantic)
-check     what must hold between keys
+shape     how values are read, for the schema (pydantic)
+schema    which keys exist, and of which type; those of change control in schema_change
+check     what must hold between keys; for change control in approval
 build     what was validated to values
 canonical a Config as plain data, and its policy digest
 loader    a file to a Config
@@ -21,12 +22,14 @@ from monitor.config.model import (
     ApprovalConfig,
     AsPathPattern,
     BmpView,
+    Clock,
     Condition,
     Config,
     DefaultRoute,
     DomainConfig,
     ForeignRoutes,
     ImportRule,
+    JournalConfig,
     LargeCommunity,
     Limit,
     LimitAction,
@@ -38,6 +41,7 @@ from monitor.config.model import (
     PerFamily,
     PrefixRange,
     RemovalBudget,
+    SoakConfig,
     SourceConfig,
     TlsFiles,
 )
@@ -49,6 +53,7 @@ __all__ = [
     "ApprovalConfig",
     "AsPathPattern",
     "BmpView",
+    "Clock",
     "Condition",
     "Config",
     "ConfigError",
@@ -57,6 +62,7 @@ __all__ = [
     "DomainConfig",
     "ForeignRoutes",
     "ImportRule",
+    "JournalConfig",
     "LargeCommunity",
     "Limit",
     "LimitAction",
@@ -68,6 +74,7 @@ __all__ = [
     "PerFamily",
     "PrefixRange",
     "RemovalBudget",
+    "SoakConfig",
     "SourceConfig",
     "TlsFiles",
     "load",

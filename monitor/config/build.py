@@ -1,8 +1,13 @@
 """From what was validated to frozen values: schema models in, model values out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from monitor.config import schema
+from monitor.change.probe import ProbeConfig, ProbeKind
+from monitor.change.rule import ApprovalRule, RuleAction, standard_rules
+from monitor.change.signers import Signers
+from monitor.change.window import Window
+from monitor.config import schema, schema_change
 from monitor.config.model import (
     ANY,
     NO_ADDRESS,
@@ -11,17 +16,23 @@ from monitor.config.model import (
     Condition,
     DomainConfig,
     ImportRule,
+    JournalConfig,
     Limit,
     MaxDrift,
+    Mode,
     PeerLimit,
     PerFamily,
     PrefixRange,
     RemovalBudget,
+    SoakConfig,
     SourceConfig,
     TlsFiles,
 )
 from monitor.rib.attribute import community_text
 from programmer.route import Address, Prefix, Rule, TableId, family_of
+
+USUAL_EXTENSION = 3
+"""How many times its duration a soak may last with what people add to it, where the file does not say."""
 
 _RPKI_WORDS = {state: word for word, state in schema.RPKI_STATES.items()}
 
@@ -70,10 +81,39 @@ def domain(name: str, model: schema.DomainModel, lines: Sequence[int]) -> Domain
     )
 
 
-def approval(model: schema.ApprovalModel) -> ApprovalConfig:
-    """Return how frozen plans age."""
+def approval(model: schema_change.ApprovalModel, mode: Mode, lines: Sequence[int], signers: Signers) -> ApprovalConfig:
+    """Return who releases what; *lines* has the line of each rule.
+
+    Where the file has no rules the standard ones hold, and none at all in mode auto.
+    """
     drift = MaxDrift(operations=model.max_drift.operations, percent=float(model.max_drift.percent))
-    return ApprovalConfig(expires=model.expires, max_drift=drift)
+    found = ApprovalConfig(
+        rules=tuple(
+            _approval_rule(number, item, line)
+            for number, (item, line) in enumerate(zip(model.rules or (), lines, strict=True), 1)
+        ),
+        expires=model.expires,
+        max_drift=drift,
+        allow_local=model.allow_local,
+        self_approve=model.self_approve,
+        allowed_signers=model.allowed_signers or "",
+        signers=signers,
+        groups=tuple((name, frozenset(members)) for name, members in model.groups.items()),
+        soak=_soak(model.soak),
+    )
+    if found.rules or mode is Mode.AUTO:
+        return found
+    return replace(found, rules=standard_rules(len(found.people)))
+
+
+def window(model: schema_change.WindowModel) -> Window:
+    """Return one change window."""
+    return Window(name=model.name, cron=model.cron, duration=model.duration, timezone=model.timezone, kind=model.kind)
+
+
+def journal(model: schema_change.JournalModel) -> JournalConfig:
+    """Return how long records stay."""
+    return JournalConfig(keep=model.keep)
 
 
 def api(model: schema.ApiModel) -> ApiConfig:
@@ -136,6 +176,49 @@ def _rule(number: int, model: schema.ImportModel, line: int) -> ImportRule:
         line=line,
         metric=model.metric,
         preferred_source=preferred,
+    )
+
+
+def _approval_rule(number: int, model: schema_change.ApprovalRuleModel, line: int) -> ApprovalRule:
+    return ApprovalRule(
+        number=number,
+        name=model.name or f"rule {number}",
+        match=model.match,
+        action=model.decision or RuleAction.APPROVE,
+        approve=model.approve or 1,
+        groups=tuple((model.needs or {}).items()),
+        ticket=model.ticket or "",
+        risk=model.risk or "",
+        per_minute=model.per_minute or 0,
+        in_window=model.in_window,
+        line=line,
+    )
+
+
+def _soak(model: schema_change.SoakModel | None) -> SoakConfig | None:
+    if model is None:
+        return None
+    most = model.duration * USUAL_EXTENSION if model.most is None else model.most
+    return SoakConfig(duration=model.duration, most=most, probes=tuple(_probe(item) for item in model.probes))
+
+
+def _probe(model: schema_change.ProbeModel) -> ProbeConfig:
+    kind = next(kind for kind in ProbeKind if getattr(model, kind.value) is not None)
+    return ProbeConfig(
+        name=model.name,
+        kind=kind,
+        target=getattr(model, kind.value),
+        domain=model.domain or "",
+        source=model.source,
+        interface=model.interface or "",
+        mark=model.mark or 0,
+        interval=model.interval,
+        timeout=model.timeout,
+        failures=model.failures,
+        warn_factor=float(model.warn_factor),
+        statuses=model.statuses,
+        host=model.host or "",
+        insecure=model.insecure,
     )
 
 

@@ -3,7 +3,19 @@
 import hashlib
 import json
 
-from monitor.config.model import Config, DomainConfig, Limit, PeerLimit, SourceConfig
+from monitor.change.probe import ProbeConfig
+from monitor.change.rule import ApprovalRule, standard_rules
+from monitor.change.window import Window
+from monitor.config.model import (
+    PROBE_KEYS,
+    ApprovalConfig,
+    Config,
+    DomainConfig,
+    Limit,
+    PeerLimit,
+    SoakConfig,
+    SourceConfig,
+)
 from monitor.config.parse import duration_text
 from programmer.route import Address
 
@@ -12,7 +24,6 @@ Plain = dict[str, object]
 
 def plain(config: Config) -> Plain:
     """Return every effective value under its key, in the file's syntax; None where nothing is set."""
-    drift = config.approval.max_drift
     return {
         "node": config.node,
         "mode": config.mode.value,
@@ -26,24 +37,33 @@ def plain(config: Config) -> Plain:
         "api": {"group": config.api.group},
         "sources": {source.name: _source(source) for source in config.sources},
         "domains": {domain.name: _domain(domain) for domain in config.domains},
-        "approval": {
-            "expires": duration_text(config.approval.expires),
-            "max_drift": {"operations": drift.operations, "percent": drift.percent},
-        },
+        "approval": _approval(config.approval),
+        "clock": config.clock.value,
+        "windows": [_window(window) for window in config.windows],
+        "journal": {"keep": duration_text(config.journal.keep)},
     }
 
 
 def policy_digest(config: Config) -> str:
-    """Return the SHA-256, in hexadecimal, of every value that decides what routes and rules we want.
+    """Return the SHA-256, in hexadecimal, of every value that decides what routes and rules we want, and who must agree.
 
-    Comments, the order of keys, the mode, directories and the daemon's own timers do not count.  The order of
-    domains and of import rules does.
+    Comments, the order of keys, the mode, directories, windows, soak and the daemon's own timers do not count.  The order
+    of domains, of import rules and of approval rules does.  Where the file has no approval rules the standard ones count,
+    in every mode.
     """
+    approval = config.approval
+    rules = approval.rules or standard_rules(len(approval.people))
     values = {
         "protocol": config.protocol,
         "protect": sorted(str(prefix) for prefix in config.protect),
         "encapsulation": config.encapsulation,
         "domains": [[domain.name, _domain(domain)] for domain in config.domains],
+        "approval": {
+            "rules": [[rule.text, rule.people] for rule in rules],
+            "allow_local": approval.allow_local,
+            "self_approve": approval.self_approve,
+            "groups": _groups(approval),
+        },
     }
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -116,4 +136,65 @@ def _peer_limit(limit: PeerLimit | None) -> Plain | None:
         "action": limit.action.value,
         "restart": duration_text(limit.restart),
         "attempts": limit.attempts,
+    }
+
+
+def _approval(approval: ApprovalConfig) -> Plain:
+    drift = approval.max_drift
+    return {
+        "rules": [_approval_rule(rule) for rule in approval.rules],
+        "expires": duration_text(approval.expires),
+        "max_drift": {"operations": drift.operations, "percent": drift.percent},
+        "allow_local": approval.allow_local,
+        "self_approve": approval.self_approve,
+        "allowed_signers": approval.allowed_signers or None,
+        "groups": _groups(approval) or None,
+        "soak": _soak(approval.soak) if approval.soak else None,
+    }
+
+
+def _groups(approval: ApprovalConfig) -> Plain:
+    return {name: sorted(members) for name, members in approval.groups}
+
+
+def _approval_rule(rule: ApprovalRule) -> str:
+    return f"{rule.name}: {rule.text}"
+
+
+def _soak(soak: SoakConfig) -> Plain:
+    return {
+        "duration": duration_text(soak.duration),
+        "most": duration_text(soak.most),
+        "probes": [_probe(probe) for probe in soak.probes],
+    }
+
+
+def _probe(probe: ProbeConfig) -> Plain:
+    """Return a probe with the keys that mean something for its kind."""
+    values: Plain = {
+        "name": probe.name,
+        probe.kind.value: probe.target,
+        "domain": probe.domain or None,
+        "source": _address(probe.source),
+        "interface": probe.interface or None,
+        "mark": probe.mark or None,
+        "interval": duration_text(probe.interval),
+        "timeout": duration_text(probe.timeout),
+        "failures": probe.failures,
+        "warn_factor": probe.warn_factor,
+        "statuses": list(probe.statuses),
+        "host": probe.host or None,
+        "insecure": probe.insecure,
+    }
+    some_kinds_only = {key for keys in PROBE_KEYS.values() for key in keys} - set(PROBE_KEYS[probe.kind])
+    return {key: value for key, value in values.items() if key not in some_kinds_only}
+
+
+def _window(window: Window) -> Plain:
+    return {
+        "name": window.name,
+        "kind": window.kind.value,
+        "cron": window.cron,
+        "duration": duration_text(window.duration),
+        "timezone": window.timezone,
     }

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
@@ -9,16 +10,23 @@ from pathlib import Path as FilePath
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from monitor.change.signers import Signers, SignersError, read_signers
 from monitor.config import build, parse
+from monitor.config.approval import ApprovalCheck, check_people
 from monitor.config.canonical import policy_digest
 from monitor.config.check import Check
-from monitor.config.document import Document, KeyPath, path_text, read_document
-from monitor.config.model import Config, Mode, Overrides
+from monitor.config.document import Document, KeyPath, Span, path_text, read_document
+from monitor.config.model import ApprovalConfig, Config, Mode, Overrides
 from monitor.config.schema import FileModel, known_keys
 from monitor.errors import ConfigError, ConfigProblem
 
 NODE_VARIABLE = "NODE_NAME"
 RUN_DIR_VARIABLE = "BGPMON_RUN_DIR"
+
+NOBODY = Signers(())
+
+SIGNERS_MAX = 1 << 20
+"""Octets of a signers file, enough for thousands of keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,9 @@ def load_octets(file: str, octets: bytes, overrides: Overrides, environment: Map
     document = read_document(file, octets)
     check = Check(document)
     check.run()
-    problems = [*document.problems, *_empty(document), *check.errors]
+    of_change = ApprovalCheck(document)
+    of_change.run()
+    problems = [*document.problems, *_empty(document), *check.errors, *of_change.errors]
     model = None
     try:
         model = FileModel.model_validate(document.data)
@@ -58,18 +68,23 @@ def load_octets(file: str, octets: bytes, overrides: Overrides, environment: Map
         problems += _schema_problems(document, error)
     outside, origins, complaints = _outside(document, overrides, environment)
     problems += complaints
-    if model is None or problems:
-        raise ConfigError(_ordered(problems))
-    warnings = tuple(_one_line(problem) for problem in _ordered(check.warnings))
-    config = replace(_config(document, model, outside), path=file, warnings=warnings)
+    signers, of_signers = _signers(model.approval.allowed_signers if model else None)
+    if model and model.approval.allowed_signers and not of_signers:
+        problems += check_people(document, _approval(document, model, model.mode, signers))
+    if model is None or problems or of_signers:
+        raise ConfigError([*_ordered(problems), *of_signers])
+    config = _config(document, model, outside, signers)
+    warnings = tuple(_one_line(problem) for problem in _ordered([*check.warnings, *of_change.warnings]))
+    config = replace(config, path=file, warnings=warnings)
     return Loaded(replace(config, digest=policy_digest(config)), document, origins)
 
 
-def _config(document: Document, model: FileModel, outside: dict[str, str]) -> Config:
+def _config(document: Document, model: FileModel, outside: dict[str, str], signers: Signers) -> Config:
     """Return the values of a valid file; *outside* has what replaces or fills them."""
+    mode = Mode(outside["mode"]) if "mode" in outside else model.mode
     return Config(
         node=outside.get("node") or model.node or "",
-        mode=Mode(outside["mode"]) if "mode" in outside else model.mode,
+        mode=mode,
         netns=model.netns,
         state_dir=model.state_dir,
         run_dir=outside.get("run_dir", model.run_dir),
@@ -80,15 +95,67 @@ def _config(document: Document, model: FileModel, outside: dict[str, str]) -> Co
         api=build.api(model.api),
         sources=tuple(build.source(name, item) for name, item in model.sources.items()),
         domains=tuple(
-            build.domain(name, item, _import_lines(document, name, len(item.imports)))
+            build.domain(name, item, _lines(document, ("domains", name, "import"), len(item.imports)))
             for name, item in model.domains.items()
         ),
-        approval=build.approval(model.approval),
+        approval=_approval(document, model, mode, signers),
+        clock=model.clock,
+        windows=tuple(build.window(item) for item in model.windows),
+        journal=build.journal(model.journal),
     )
 
 
-def _import_lines(document: Document, domain: str, count: int) -> list[int]:
-    return [document.line_of(("domains", domain, "import", index)) for index in range(count)]
+def _approval(document: Document, model: FileModel, mode: Mode, signers: Signers) -> ApprovalConfig:
+    lines = _lines(document, ("approval", "rules"), len(model.approval.rules or ()))
+    return build.approval(model.approval, mode, lines, signers)
+
+
+def _lines(document: Document, path: KeyPath, count: int) -> list[int]:
+    """Return the lines of the entries of a list."""
+    return [document.line_of((*path, index)) for index in range(count)]
+
+
+def _signers(name: str | None) -> tuple[Signers, list[ConfigProblem]]:
+    """Return the people in the signers file *name*, nobody where there is none, and what is wrong with the file."""
+    if name is None:
+        return NOBODY, []
+    try:
+        text = _signers_text(name)
+    except parse.Unacceptable as error:
+        return NOBODY, [ConfigProblem(name, 0, 0, "approval.allowed_signers", error.message, error.hint)]
+    try:
+        return read_signers(text), []
+    except SignersError as error:
+        document = Document(name, text.split("\n"))
+        return NOBODY, [
+            document.at(Span(line, 1, len(document.lines[line - 1])), "", sentence, "")
+            for line, sentence in error.problems
+        ]
+
+
+def _signers_text(name: str) -> str:
+    """Return the text of a signers file; raises Unacceptable for one that cannot be read, or that anybody can write."""
+    try:
+        # A pipe without a writer must not keep us waiting.
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise parse.Unacceptable("the signers file is a directory or a device, not a file")
+            if found.st_mode & stat.S_IWOTH:
+                message = "everybody may write the signers file, so anyone could add a key"
+                raise parse.Unacceptable(message, f"chmod o-w {name}")
+            if found.st_size > SIGNERS_MAX:
+                raise parse.Unacceptable(f"the signers file is larger than {SIGNERS_MAX >> 20} MiB")
+            octets = b"".join(iter(lambda: os.read(descriptor, SIGNERS_MAX), b""))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise parse.Unacceptable(f"cannot read the signers file: {error.strerror or error}") from None
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        raise parse.Unacceptable("the signers file is not UTF-8 text", "save it as UTF-8") from None
 
 
 def _outside(
@@ -180,6 +247,8 @@ def _words(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:
             return f"{value} is not a list", f"write [{detail['input']}]" if isinstance(detail["input"], str) else ""
         case "too_short":
             return "at least one entry is needed", ""
+        case "too_long":
+            return f"at most {bounds['max_length']} entries are allowed", ""
         case "model_type" | "dict_type" | "model_attributes_type":
             return f"{value} is not a mapping", _mapping_hint(path)
         case _:

@@ -9,6 +9,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from monitor.change.probe import ProbeConfig, ProbeKind
+from monitor.change.rule import ApprovalRule
+from monitor.change.signature import SignatureRefused
+from monitor.change.signers import Signer, Signers
+from monitor.change.statement import NAMESPACE
+from monitor.change.window import Window
 from monitor.rib.attribute import Origin, Rpki
 from programmer.route import Address, Family, Prefix, Rule, TableId, family_of
 
@@ -26,6 +32,19 @@ DEFAULT_STATE_DIR = "/var/lib/bgpmon"
 
 SOURCE_KEYS = {"gobgp": ("tls", "resync"), "bmp": ("view", "allow_uids", "allow_addresses")}
 """The key of each kind of source, and the keys that mean something beside it only."""
+
+MOST_PEOPLE = 16
+"""For how many people a rule may ask."""
+
+_PACKETS = ("domain", "source", "interface", "mark", "timeout", "warn_factor")
+
+PROBE_KEYS = {
+    ProbeKind.TCP: _PACKETS,
+    ProbeKind.ICMP: _PACKETS,
+    ProbeKind.HTTP: (*_PACKETS, "statuses", "host", "insecure"),
+    ProbeKind.BGP: (),
+}
+"""The kinds of probes, and the keys that mean something beside them, those left out that mean something to all kinds."""
 
 
 class Mode(enum.StrEnum):
@@ -48,6 +67,13 @@ class ForeignRoutes(enum.StrEnum):
 
     REFUSE = "refuse"
     ACCEPT = "accept"
+
+
+class Clock(enum.StrEnum):
+    """Whose word counts for the node's clock being right: the kernel's, or the operator's."""
+
+    KERNEL = "kernel"
+    TRUSTED = "trusted"
 
 
 class BmpView(enum.StrEnum):
@@ -350,11 +376,60 @@ class MaxDrift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalConfig:
-    """How long a frozen plan may be approved and applied (seconds), and how far it may drift."""
+class SoakConfig:
+    """How long a change must prove itself, ``duration`` seconds, and ``most`` with everything that people add to it.
 
+    A probe that fails meanwhile rolls the change back.
+    """
+
+    duration: float = 300.0
+    most: float = 900.0
+    probes: tuple[ProbeConfig, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalConfig:
+    """Who releases what, how long a frozen plan may be approved and applied (seconds), and how far it may drift.
+
+    What no rule matches needs one person, unless there are no rules at all: in mode auto everything goes ahead then.  The
+    loader puts the standard rules in where the file has none, except in mode auto.
+    """
+
+    rules: tuple[ApprovalRule, ...] = ()
     expires: float = 3600.0
     max_drift: MaxDrift = MaxDrift()
+    allow_local: bool = True
+    """Whether an identity that only the socket vouches for is enough where one person is asked for."""
+    self_approve: bool = True
+    """Whether whoever froze a plan may approve it; that counts once."""
+    allowed_signers: str = ""
+    """The file that ``signers`` come from; empty: nobody can sign."""
+    signers: Signers = field(default=Signers(()), compare=False, repr=False)
+    groups: tuple[tuple[str, frozenset[str]], ...] = ()
+    """Names of groups, each with the principals in it."""
+    soak: SoakConfig | None = None
+    """None: what is applied stays."""
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Everybody who has a key that may sign statements about plans, now or at another time."""
+        return frozenset(signer.principal for signer in self.signers.signers if _may_sign(self.signers, signer))
+
+
+def _may_sign(signers: Signers, signer: Signer) -> bool:
+    # Both ends of a key's time are part of it.
+    at = next((moment for moment in (signer.valid_after, signer.valid_before) if moment is not None), 0.0)
+    try:
+        return signers.principal_of(signer.key, NAMESPACE, at) == signer.principal
+    except SignatureRefused:
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalConfig:
+    """How long records stay, in seconds."""
+
+    keep: float = 90 * 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -392,10 +467,14 @@ class Config:
     """Period, in seconds, of the full compare of our tables."""
     api: ApiConfig = ApiConfig()
     approval: ApprovalConfig = ApprovalConfig()
+    windows: tuple[Window, ...] = ()
+    clock: Clock = Clock.KERNEL
+    journal: JournalConfig = JournalConfig()
     path: str = field(default="", compare=False)
     """The file that this was read from."""
     digest: str = field(default="", compare=False)
-    """The policy digest: SHA-256, in hexadecimal, over every value that decides what routes we want."""
+    """The policy digest: SHA-256, in hexadecimal, over every value that decides what routes we want, and who must
+    agree to them."""
     warnings: tuple[str, ...] = field(default=(), compare=False)
     """Allowed, but perhaps not meant: one line each, with file and position."""
 

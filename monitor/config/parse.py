@@ -22,6 +22,9 @@ INTERFACE_NAME_MAX = 15
 USER_MAX = 4294967294
 """Largest number of a user; the one after it is -1, which is nobody's (INVALID_UID in linux/uidgid.h)."""
 
+HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*")
+"""A host's name, or an IPv4 address."""
+
 _TARGET_HINT = "write unix:///path, 127.0.0.1:50051 or [::1]:50051"
 _LISTEN_HINT = "write 127.0.0.1:11019 or [::1]:11019"
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -29,7 +32,6 @@ _DURATION = re.compile(r"(?:\d{1,9}(?:d|h|ms|m|s))+")
 _DURATION_PART = re.compile(r"(\d+)(d|h|ms|m|s)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*")
 _PATTERN_CHARACTERS = re.compile(r"(?:[0-9 _^$.*+?()\[\]|{},-]|\\[d.(){}\[\]])*")
 _SEPARATOR = r"(?:^|[ ,(){}\[\]]|$)"
 _PATTERN_MAX = 500
@@ -361,7 +363,7 @@ def gobgp_target(value: object) -> str:
         return text
     if text.startswith(("/", "unix:")):
         raise Unacceptable(f"{shown(text)} is not a target", f"write unix:///{text.removeprefix('unix:').lstrip('/')}")
-    host, port = _host_port(text, _TARGET_HINT)
+    host, port = host_port(text, _TARGET_HINT)
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - refused, not bound
         raise Unacceptable(f"{host} is no address to connect to", f"write 127.0.0.1:{port}")
     return text
@@ -371,7 +373,7 @@ def loopback_target(target: str) -> bool:
     """Say whether *target*, as ``gobgp_target`` returned it, stays on this host."""
     if target.startswith("unix://"):
         return True
-    host, _ = _host_port(target, _TARGET_HINT)
+    host, _ = host_port(target, _TARGET_HINT)
     if host == "localhost":
         return True
     try:
@@ -388,7 +390,7 @@ def bmp_listen(value: object) -> str:
     text = text_of(value, what)
     if text.startswith(("/", "unix:")):
         raise Unacceptable(f"{shown(text)} is not {what}: BMP comes over TCP", _LISTEN_HINT)
-    host, port = _host_port(text, _LISTEN_HINT)
+    host, port = host_port(text, _LISTEN_HINT)
     try:
         found = address(host)
     except Unacceptable as error:
@@ -404,7 +406,7 @@ def bmp_listen(value: object) -> str:
 
 def listen_place(text: str) -> tuple[Address, int]:
     """Return address and port of *text*, which is as ``bmp_listen`` returned it."""
-    host, port = _host_port(text, _LISTEN_HINT)
+    host, port = host_port(text, _LISTEN_HINT)
     return ipaddress.ip_address(host), port
 
 
@@ -440,7 +442,7 @@ def _link_local(found: Address) -> bool:
     return found.version == 6 and found.is_link_local
 
 
-def _host_port(text: str, hint: str) -> tuple[str, int]:
+def host_port(text: str, hint: str) -> tuple[str, int]:
     """Return the two halves of ``host:port`` or ``[address]:port``; *hint* says how to write them."""
     host, colon, port = text.rpartition(":")
     if not colon or not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
@@ -454,6 +456,6 @@ def _host_port(text: str, hint: str) -> tuple[str, int]:
     if bracketed != (version == 6):
         raise Unacceptable(f"{shown(text)} is not host:port", f"write [{inner}]:{port}" if version == 6 else hint)
     numeric = all(char.isdigit() or char == "." for char in inner)
-    if version == 0 and (numeric or not _HOST.fullmatch(inner)):
+    if version == 0 and (numeric or not HOST.fullmatch(inner)):
         raise Unacceptable(f"{shown(text)} does not name a host", hint)
     return inner, int(port)

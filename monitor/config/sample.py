@@ -56,8 +56,31 @@ domains:
     # Routes stay for this long when BGP falls silent.
     stale_after: 10m
 
-# How long a frozen plan can be approved, and how far the network may move on meanwhile.
+# Who releases what in mode approve, and how long a frozen plan can be approved while the network moves on.
 approval:
   expires: 1h
   max_drift: {operations: 10, percent: 5}
+  # The first rule that matches an operation decides.  Left out: the standard rules of docs/configuration.md.
+  # rules:
+  #   - {name: no-way-out, match: "op=- and state=dead-next-hop", decision: auto, per_minute: 1000}
+  #   - {name: node, match: "class=protect-node", decision: deny}
+  #   - {name: many-removals, match: "class=mass-delete", approve: 1, ticket: "CHG-[0-9]+", risk: high}
+  #   - {name: few-adds, match: "class=add-small", decision: auto, in_window: true}
+  #   - {match: "*", approve: 1}
+  # Rules that ask for two people need the file of their public keys, one line for each: NAME KEY-TYPE KEY
+  # allowed_signers: /etc/bgpmon/allowed_signers
+  # After a change, five minutes to confirm it; else, or when a probe fails, it is rolled back.  Left out: it stays.
+  # soak:
+  #   duration: 5m
+  #   probes:
+  #     - {name: api, tcp: "10.96.0.1:443", interval: 5s, timeout: 2s, failures: 2}
+  #     - {name: sessions, bgp: storage}
+
+# When approved plans are applied.  Left out: at any time.
+# windows:
+#   - {name: nightly, cron: "0 22 * * 1-4", duration: 1h, timezone: Europe/Berlin}
+#   - {name: freeze, kind: deny, cron: "0 0 20 12 *", duration: 14d, timezone: UTC}
+
+# How long the record of what was done stays.
+journal: {keep: 90d}
 """

@@ -3,13 +3,10 @@
 What must hold between keys is in ``check``.  Values are parsed here, so a model holds addresses and seconds.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from monitor.config import parse
 from monitor.config.model import (
@@ -20,6 +17,7 @@ from monitor.config.model import (
     SOURCE_KEYS,
     AsPathPattern,
     BmpView,
+    Clock,
     DefaultRoute,
     ForeignRoutes,
     LargeCommunity,
@@ -27,69 +25,36 @@ from monitor.config.model import (
     Mode,
     PeerSelector,
 )
+from monitor.config.schema_change import MOST_ENTRIES, ApprovalModel, JournalModel, WindowModel
+from monitor.config.shape import (
+    DAY,
+    DURATION,
+    MAX_COUNT,
+    Count,
+    FileText,
+    InterfaceText,
+    Model,
+    NameText,
+    OneOrMore,
+    Percent,
+    Read,
+    choice,
+    seconds,
+)
 from monitor.rib.attribute import Origin, Rpki
 from programmer.route import Address, Family, Prefix, TableId
 
-T = TypeVar("T")
-
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-DAY = 86400.0
-DURATION = r"^([0-9]+(d|h|ms|m|s))+$"
-MAX_COUNT = 0xFFFFFFFF
 
 FAMILIES = {family.label: family for family in Family}
 ORIGINS = {origin.name.lower(): origin for origin in Origin}
 RPKI_STATES = {"valid": Rpki.VALID, "not-found": Rpki.NOT_FOUND, "invalid": Rpki.INVALID}
 
 
-@dataclass(frozen=True, eq=False)
-class Read:
-    """Annotation of a value that ``parser`` reads, with what an editor should know about its text."""
-
-    parser: Callable[[object], object]
-    description: str
-    json: Mapping[str, object] = field(default_factory=dict)
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parser)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
-        return {"description": self.description, "type": "string", **self.json}
-
-
-class OneOrMore:
-    """Annotation of a list for which a single value may stand too."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(_listed, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
-        found = handler(schema)
-        return {"anyOf": [found["items"], found]}
-
-
-def _duration(least: float, most: float) -> Read:
-    span = f"A duration from {parse.duration_text(least)} to {parse.duration_text(most)}, such as 90s or 1h30m."
-    return Read(partial(parse.duration, least=least, most=most), span, {"pattern": DURATION})
-
-
-def _choice(words: Mapping[str, T]) -> Read:
-    def read(value: object) -> T:
-        return words[parse.choice(value, words)]
-
-    return Read(read, f"One of {', '.join(words)}.", {"enum": list(words)})
-
-
-def _listed(value: object) -> object:
-    """Return a single value as a list of one."""
-    return value if isinstance(value, list) else [value]
-
-
 PrefixText = Annotated[Prefix, Read(parse.prefix, "A prefix such as 10.8.0.0/14 or 2001:db8::/32.")]
 PeerText = Annotated[
     PeerSelector, Read(parse.peer_selector, "A peer: its address, a prefix of addresses, or an interface.")
 ]
-InterfaceText = Annotated[str, Read(parse.interface, "The name of a network interface.")]
 CommunityText = Annotated[int, Read(parse.community, "ASN:VALUE, or a name such as no-export.")]
 LargeCommunityText = Annotated[
     LargeCommunity, Read(parse.large_community, "ASN:X:Y.", {"pattern": "^[0-9]+:[0-9]+:[0-9]+$"})
@@ -102,7 +67,6 @@ AsPathText = Annotated[
         {"type": ["string", "integer"]},
     ),
 ]
-FileText = Annotated[str, Read(parse.file_name, "An absolute file name.", {"pattern": "^/"})]
 Ipv4Text = Annotated[Address, Read(partial(parse.family_address, family=Family.IPV4), "An IPv4 address.")]
 Ipv6Text = Annotated[Address, Read(partial(parse.family_address, family=Family.IPV6), "An IPv6 address.")]
 UserNumber = Annotated[
@@ -110,16 +74,7 @@ UserNumber = Annotated[
     Read(parse.user, "A user's number.", {"type": "integer", "minimum": 0, "maximum": parse.USER_MAX}),
 ]
 SenderText = Annotated[Address, Read(parse.sender, "An IPv4 or IPv6 address.")]
-NameText = Annotated[str, Read(parse.name, "A name.")]
 Metric = Annotated[int, Field(ge=1, le=MAX_COUNT)]
-Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
-
-
-class Model(BaseModel):
-    """Unknown keys are errors, and no type is turned into another."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class TlsModel(Model):
@@ -147,13 +102,13 @@ class SourceModel(Model):
     tls: TlsModel | None = Field(
         default=None, description="Mutual TLS; needed for every target that is not on this host."
     )
-    resync: Annotated[float, _duration(10, 7 * DAY)] = Field(
+    resync: Annotated[float, seconds(10, 7 * DAY)] = Field(
         default=900.0, description="Period of a full re-read of all paths."
     )
     bmp: Annotated[str, Read(parse.bmp_listen, "ADDRESS:PORT or [ADDRESS]:PORT.")] | None = Field(
         default=None, description="Where bgpmon listens for a speaker that sends BMP."
     )
-    view: Annotated[BmpView, _choice({word.value: word for word in BmpView})] = Field(
+    view: Annotated[BmpView, choice({word.value: word for word in BmpView})] = Field(
         default=BmpView.PRE, description="Paths before (pre) or after (post) the speaker's import policy."
     )
     allow_uids: Annotated[list[UserNumber], OneOrMore()] = Field(
@@ -187,10 +142,10 @@ class ConditionModel(Model):
     peer: Annotated[list[PeerText], OneOrMore()] | None = Field(
         default=None, description="The peer that sent the path."
     )
-    origin: Annotated[list[Annotated[Origin, _choice(ORIGINS)]], OneOrMore()] | None = Field(
+    origin: Annotated[list[Annotated[Origin, choice(ORIGINS)]], OneOrMore()] | None = Field(
         default=None, description="The path's origin."
     )
-    rpki: Annotated[list[Annotated[Rpki, _choice(RPKI_STATES)]], OneOrMore()] | None = Field(
+    rpki: Annotated[list[Annotated[Rpki, choice(RPKI_STATES)]], OneOrMore()] | None = Field(
         default=None, description="The outcome of origin validation in gobgpd."
     )
 
@@ -245,7 +200,7 @@ class LimitModel(Model):
 
     routes: Count = Field(description="The largest number of routes.")
     warn_percent: Percent = Field(default=80.0, description="Warn from this share of the limit on.")
-    action: Annotated[LimitAction, _choice({word.value: word for word in (LimitAction.FREEZE, LimitAction.WARN)})] = (
+    action: Annotated[LimitAction, choice({word.value: word for word in (LimitAction.FREEZE, LimitAction.WARN)})] = (
         Field(default=LimitAction.FREEZE, description="What happens above the limit.")
     )
 
@@ -262,10 +217,10 @@ class PeerLimitModel(Model):
 
     paths: Count = Field(description="The largest number of paths.")
     warn_percent: Percent = Field(default=80.0, description="Warn from this share of the limit on.")
-    action: Annotated[LimitAction, _choice({word.value: word for word in LimitAction})] = Field(
+    action: Annotated[LimitAction, choice({word.value: word for word in LimitAction})] = Field(
         default=LimitAction.FREEZE, description="What happens above the limit."
     )
-    restart: Annotated[float, _duration(1, 7 * DAY)] = Field(
+    restart: Annotated[float, seconds(1, 7 * DAY)] = Field(
         default=300.0, description="With teardown: how long the peer stays shut."
     )
     attempts: Annotated[int, Field(ge=0, le=1000)] = Field(
@@ -292,7 +247,7 @@ class RemovalBudgetModel(Model):
 
     percent: Percent = Field(default=20.0, description="Share of the domain's installed routes.")
     routes: Annotated[int, Field(ge=0, le=MAX_COUNT)] = Field(default=100, description="Number of routes.")
-    hold: Annotated[float, _duration(1, 7 * DAY)] = Field(default=600.0, description="How long removals wait at most.")
+    hold: Annotated[float, seconds(1, 7 * DAY)] = Field(default=600.0, description="How long removals wait at most.")
 
 
 class DomainModel(Model):
@@ -305,7 +260,7 @@ class DomainModel(Model):
         description="The kernel table that the domain's routes go to."
     )
     metric: Metric = Field(default=DEFAULT_METRIC, description="Metric (priority) of the routes.")
-    families: list[Annotated[Family, _choice(FAMILIES)]] = Field(
+    families: list[Annotated[Family, choice(FAMILIES)]] = Field(
         default=[Family.IPV4, Family.IPV6],
         min_length=1,
         description="Address families that are used.",
@@ -314,7 +269,7 @@ class DomainModel(Model):
     multipath: Annotated[int, Field(ge=1, le=64)] = Field(
         default=1, description="Largest number of next hops in a route."
     )
-    default_route: Annotated[DefaultRoute, _choice({word.value: word for word in DefaultRoute})] = Field(
+    default_route: Annotated[DefaultRoute, choice({word.value: word for word in DefaultRoute})] = Field(
         default=DefaultRoute.DENY, description="Whether default routes are used."
     )
     default_lengths: DefaultLengthsModel = Field(
@@ -332,34 +287,15 @@ class DomainModel(Model):
     removal_budget: RemovalBudgetModel = Field(
         default=RemovalBudgetModel(), description="How much one cycle may remove before removals wait."
     )
-    stale_after: Annotated[float, _duration(1, 30 * DAY)] = Field(
+    stale_after: Annotated[float, seconds(1, 30 * DAY)] = Field(
         default=600.0, description="Longest time that stale or unknown BGP state keeps routes in place."
     )
-    end_of_rib_wait: Annotated[float, _duration(1, DAY)] = Field(
+    end_of_rib_wait: Annotated[float, seconds(1, DAY)] = Field(
         default=30.0, description="How long to wait for the End-of-RIB of a peer that may never send one."
     )
     require_auth: bool = Field(default=False, description="Do not use paths of peers without authentication.")
-    foreign_routes: Annotated[ForeignRoutes, _choice({word.value: word for word in ForeignRoutes})] = Field(
+    foreign_routes: Annotated[ForeignRoutes, choice({word.value: word for word in ForeignRoutes})] = Field(
         default=ForeignRoutes.REFUSE, description="Whether the table may hold routes of others when it is first used."
-    )
-
-
-class MaxDriftModel(Model):
-    """How much of a frozen plan may have gone stale."""
-
-    operations: Annotated[int, Field(ge=0, le=MAX_COUNT)] = Field(default=10, description="Number of operations.")
-    percent: Percent = Field(default=5.0, description="Share of the plan's operations.")
-
-
-class ApprovalModel(Model):
-    """How frozen plans age."""
-
-    expires: Annotated[float, _duration(60, 30 * DAY)] = Field(
-        default=3600.0, description="How long a frozen plan can be approved and applied."
-    )
-    max_drift: MaxDriftModel = Field(
-        default=MaxDriftModel(),
-        description="How much of a frozen plan may have gone stale before nothing is applied.",
     )
 
 
@@ -377,7 +313,7 @@ class FileModel(Model):
     node: Annotated[str, Read(parse.node, "A name.")] | None = Field(
         default=None, description="The node's name; default: $NODE_NAME, else the host name."
     )
-    mode: Annotated[Mode, _choice({word.value: word for word in Mode})] = Field(
+    mode: Annotated[Mode, choice({word.value: word for word in Mode})] = Field(
         default=Mode.DRY_RUN, description="What may write to the kernel."
     )
     netns: Annotated[str, Read(parse.namespace, "An absolute file name.", {"pattern": "^/"})] | None = Field(
@@ -394,7 +330,7 @@ class FileModel(Model):
     encapsulation: bool = Field(
         default=False, description="The CNI tunnels pod traffic: refuse all that overlaps protect."
     )
-    reconcile: Annotated[float, _duration(1, DAY)] = Field(
+    reconcile: Annotated[float, seconds(1, DAY)] = Field(
         default=60.0, description="Period of the full compare of our tables."
     )
     api: ApiModel = Field(default=ApiModel(), description="Who may look.")
@@ -402,7 +338,15 @@ class FileModel(Model):
     domains: dict[NameText, DomainModel] = Field(
         min_length=1, description="Routing domains; where two share a table, the first one wins."
     )
-    approval: ApprovalModel = Field(default=ApprovalModel(), description="How frozen plans age.")
+    approval: ApprovalModel = Field(default=ApprovalModel(), description="Who releases what, and how frozen plans age.")
+    clock: Annotated[Clock, choice({word.value: word for word in Clock})] = Field(
+        default=Clock.KERNEL,
+        description="Whether windows open only while the kernel says that its clock is synchronised, or always on time.",
+    )
+    windows: Annotated[list[WindowModel], Field(max_length=MOST_ENTRIES)] = Field(
+        default=[], description="Change windows: when plans are applied."
+    )
+    journal: JournalModel = Field(default=JournalModel(), description="The record of what was done.")
 
 
 def json_schema() -> dict[str, Any]:

@@ -71,13 +71,13 @@ def as_json(loaded: Loaded) -> dict[str, object]:
 
 
 def _leaves(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, object]]:
-    """Yield what stands at the ends: single values and whole lists; the policy and the rules one by one."""
+    """Yield what stands at the ends: single values and whole lists; rules, windows and probes one by one."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _leaves(item, (*path, key))
-    elif isinstance(value, list) and value and path[-1] in {"import", "rules"}:
+    elif isinstance(value, list) and value and path[-1] in {"import", "rules", "windows", "probes"}:
         for index, item in enumerate(value):
-            yield (*path, index), item
+            yield from _leaves(item, (*path, index))
     else:
         yield path, value
 

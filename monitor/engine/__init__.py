@@ -17,12 +17,26 @@ explain     every path of a prefix, with what became of it
 surroundings, doctor   what may be wrong around the daemon
 feed        answers everything that may be read
 tenancy     refuses a table that another program uses
-control     freezes, approves, reloads, withdraws
+rules       the approval rules at work
+effects     what a plan does to traffic, in words
+planrows    operations as rows of a plan
+plans       frozen plans as they are stored
+freezing    makes them
+holds       what is kept out of plans, and the pause
+flight      one change from its first write to its end
+conductor   applies, watches, confirms, takes back
+change      all of that put together
+planfeed    answers about plans
+pastfeed    answers about the past
+keeping     snapshots, and what is too old
+control     what a person can change
 """
 
+from monitor.engine.change import ChangeControl, machine_id
 from monitor.engine.control import EngineControl
 from monitor.engine.core import Engine
 from monitor.engine.feed import EngineFeed
+from monitor.engine.keeping import keep
 from monitor.engine.tenancy import refuse_occupied
 
-__all__ = ["Engine", "EngineControl", "EngineFeed", "refuse_occupied"]
+__all__ = ["ChangeControl", "Engine", "EngineControl", "EngineFeed", "keep", "machine_id", "refuse_occupied"]

@@ -1,31 +1,34 @@
-"""Freezes, approves, rejects, reloads and withdraws: everything that a person can change."""
+"""Everything that a person can change: freezing, deciding, holding, pausing, reloading, withdrawing."""
 
 import asyncio
-import json
+import logging
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
+from monitor.change.quorum import BREAK_GLASS, LOCAL, SIGNED, Standing, requirement_of
+from monitor.change.rule import ticket_matches
+from monitor.change.signature import SignatureRefused, verify
+from monitor.change.statement import NAMESPACE, Act, Statement, read_statement
 from monitor.config import Config
+from monitor.engine.change import ChangeControl
 from monitor.engine.core import Engine
-from monitor.engine.feed import EngineFeed, find_plan
+from monitor.engine.feed import EngineFeed
+from monitor.engine.plans import StoredPlan, find_plan, statement_of
 from monitor.engine.tenancy import refuse_occupied
-from monitor.errors import Refused, Stale
-from monitor.ports import Document
-from programmer.approval import PlanState, check_state
+from monitor.engine.text import moment
+from monitor.errors import BadRequest, Refused, RolledBack, Stale
+from monitor.ports import Document, Endorsement
+from programmer.approval import WAITING, PlanState, check_state
 from programmer.errors import PlanRefused, PlanStale
-from programmer.plan import Plan, RuleOperation, operation_document, operation_of, short_digest
-from programmer.route import Family, Prefix, Rule, TableId, key_of, prefix_of
+from programmer.plan import short_digest
+from programmer.reconciler import withdraw_all
 
-T = TypeVar("T")
+log = logging.getLogger("bgpmon.change")
 
-MANY = 2000
-"""Operations that are written or read in a few milliseconds; more of them are in a thread."""
+NOBODY = Endorsement()
 
-OPERATION_OCTETS = 80
-"""About what one stored operation takes."""
+LONGEST_EXTENSION = 86400.0
 
 
 @dataclass(slots=True)
@@ -34,175 +37,334 @@ class EngineControl:
 
     engine: Engine
     feed: EngineFeed
+    change: ChangeControl
     load: Callable[[], Config]
     _freezing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def freeze(self, actor: str) -> Document:
+    # Plans
+
+    async def freeze(self, actor: str, filter_text: str = "", *, denied: bool = False, name: str = "") -> Document:
         """Make an immutable copy of the live plan, and store it; others have their turn meanwhile."""
+        author = self._author(actor, name)
         async with self._freezing:
-            return await self._freeze(actor)
+            digest = await self.change.freezer.freeze(author, actor, filter_text=filter_text, denied=denied)
+        self.change.conductor.wake()
+        return await self._frozen(digest)
 
-    async def _freeze(self, actor: str) -> Document:
-        engine = self.engine
-        operations = tuple(await self.feed.pending_operations())
-        rules = tuple(engine.reconciler.pending_rules())
-        if not operations and not rules:
-            raise Refused("nothing is pending, so there is nothing to freeze")
-        now = float(int(time.time()))
-        number = engine.journal.last_plan_number() + 1
-        expires = now + engine.config.approval.expires
-        plan = Plan(number, engine.config.node, engine.config.digest, now, expires, operations, rules)
-        shown = self.feed.operation_rows(rules, operations)
-        counted = Counter(operation.action.name.lower() for operation in operations)
-        summary = {name: counted[name] for name in ("add", "change", "remove")}
-        summary["add"] += sum(rule.add for rule in rules)
-        summary["remove"] += sum(not rule.add for rule in rules)
-        tables = Counter([operation.table for operation in operations] + [rule.rule.table for rule in rules])
-        held = {engine.domain_of_table(table): count for table, count in tables.items()}
-        head: Document = {"summary": summary, "shown": shown, "total": tables.total(), "by_domain": held}
-        digest, body = await _aside(stored_plan, plan, head, large=len(operations) > MANY)
-        engine.journal.put_plan(digest, number, "frozen", (now, expires), actor, body)
-        engine.journal.note("freeze", f"plan {number} {short_digest(digest)}", at=now, actor=actor)
-        return await self.feed.plan(digest) | {"operations": len(operations) + len(rules), "truncated": False}
+    def _author(self, actor: str, name: str) -> str:
+        """Return who froze a plan; where nobody may approve their own, it has to be one of those who can sign."""
+        approval = self.engine.config.approval
+        if approval.self_approve:
+            return name or actor
+        principals = approval.people
+        if name not in principals:
+            known = ", ".join(sorted(principals)) or "nobody"
+            raise Refused(f"self_approve is false, so say who freezes: --name with one of {known}")
+        return name
 
-    async def approve(self, digest: str, actor: str) -> Document:
-        """Apply the part of a frozen plan that still holds."""
+    async def _frozen(self, digest: str) -> Document:
+        document = await self.feed.plan(digest)
+        total = document["total"]
+        return document | {"operations": total, "truncated": False}
+
+    async def approve(self, digest: str, actor: str, endorsement: Endorsement = NOBODY) -> Document:
+        """Record an approval; with the last one that is needed the plan is applied, or waits for its window."""
         engine = self.engine
         if engine.config.mode.value == "dry-run":
             raise Refused("the mode is dry-run: nothing is ever written; set `mode: approve` or `mode: auto`")
         if engine.reconciler.stopped:
             raise Refused("withdraw-all was carried out: start bgpmon again to write routes")
-        number, state, full, times, body, _ = find_plan(engine, digest)
+        async with self._deciding:
+            stored = self._undecided(digest)
+            principal, method, expires, ticket = self._who(stored, Act.APPROVE, actor, endorsement)
+            self._check(stored, principal, method, ticket, endorsement)
+            standing = self._record(stored, Act.APPROVE, principal, method, expires, ticket, endorsement, actor)
+            if not standing.enough:
+                return self._answer(stored, {"approvals": _standing(standing)})
+            engine.journal.set_plan_state(stored.digest, PlanState.APPROVED.value, "", at=time.time(), actor=principal)
+        waits = await self.change.conductor.submit(stored.digest)
+        return self._answer(stored, {"approvals": _standing(standing), "waits_for": waits})
+
+    def _undecided(self, digest: str) -> StoredPlan:
+        stored = find_plan(self.engine, digest)
+        if stored.state is PlanState.SUPERSEDED:
+            raise Stale(f"plan {stored.number} is superseded: {stored.detail}; freeze a new one")
         try:
-            check_state(PlanState(state), times[1], time.time())
-            plan, found = await _aside(read_plan, body, large=len(body) > MANY * OPERATION_OCTETS)
-            if found != full or plan.node != engine.config.node:
-                raise PlanRefused("the stored plan does not match its digest, or is another node's")
-            if plan.policy != engine.config.digest:
-                raise PlanStale("the configuration changed since the plan was frozen; freeze a new one")
-            drift = engine.config.approval.max_drift
-            engine.journal.note("approve", f"plan {number} {short_digest(full)}", at=time.time(), actor=actor)
-            engine.journal.set_plan_state(full, "applying", "")
-            try:
-                applied = await engine.reconciler.apply_plan(plan, actor, drift.operations, drift.percent)
-            except PlanStale:
-                engine.journal.set_plan_state(full, "expired", "too much drift")
-                raise
+            check_state(stored.state, stored.expires_at, time.time())
         except PlanStale as error:
             raise Stale(str(error)) from error
         except PlanRefused as error:
             raise Refused(str(error)) from error
-        outcome = "failed" if applied.failed and not applied.done else "applied"
-        detail = f"{applied.done} done, {applied.failed} failed, {applied.stale} stale"
-        engine.journal.set_plan_state(full, outcome, detail)
-        return {
-            "digest": full,
-            "short": short_digest(full),
-            "number": number,
-            "state": outcome,
-            "applied": applied.done,
-            "failed": applied.failed,
-            "stale": applied.stale,
-        }
+        return stored
 
-    async def reject(self, digest: str, reason: str, actor: str) -> Document:
-        """Refuse a frozen plan for good."""
+    def _check(self, stored: StoredPlan, principal: str, method: str, ticket: str, endorsement: Endorsement) -> None:
+        """Raise Refused where an approval cannot count, so that nobody believes that it does."""
+        approval = self.engine.config.approval
+        wanted = requirement_of(stored.head["requirement"])  # type: ignore[arg-type]
+        if method == BREAK_GLASS:
+            if not endorsement.comment.strip():
+                raise Refused("breaking glass needs a reason: --reason WORDS")
+            return
+        for pattern in wanted.tickets:
+            if not ticket_matches(pattern, ticket):
+                raise Refused(f"a rule asks for a ticket that matches {pattern}: --ticket")
+        if not approval.self_approve and principal == stored.head["author"]:
+            raise Refused(f"{principal} froze this plan, and self_approve is false")
+        if wanted.denied:
+            raise Refused(
+                f"{wanted.denied} operations of this plan are denied by a rule; only --break-glass releases it"
+            )
+        if method != LOCAL:
+            return
+        if not approval.allow_local:
+            raise Refused("a local identity does not count here (allow_local: false); approve with an SSH signature")
+        if not approval.self_approve:
+            raise Refused("a local identity cannot show that it did not freeze the plan; approve with an SSH signature")
+        if wanted.needed > 1 or wanted.groups:
+            raise Refused(
+                f"{wanted.needed} people must agree, and a local identity never counts as one of several; "
+                "approve with an SSH signature"
+            )
+
+    def _who(self, stored: StoredPlan, act: Act, actor: str, endorsement: Endorsement) -> tuple[str, str, float, str]:
+        """Return who decides, how that is known, until when it counts and the ticket.  Raises Refused, BadRequest."""
+        if endorsement.break_glass:
+            return actor, BREAK_GLASS, stored.expires_at, endorsement.ticket
+        if not endorsement.signature:
+            who = f"{actor}, says to be {endorsement.name}" if endorsement.name else actor
+            return who, LOCAL, stored.expires_at, endorsement.ticket
+        octets = (
+            endorsement.statement
+            or statement_of(stored, self.engine.config.node, act, endorsement.ticket).text.encode()
+        )
+        statement = self._statement(stored, act, octets)
+        now = time.time()
+        try:
+            verified = verify(endorsement.signature, octets, NAMESPACE)
+            principal = self.engine.config.approval.signers.principal_of(verified.key, NAMESPACE, now)
+        except SignatureRefused as error:
+            raise Refused(f"the signature is refused: {error}") from error
+        return principal, SIGNED, min(statement.expires, stored.expires_at), statement.ticket
+
+    def _statement(self, stored: StoredPlan, act: Act, octets: bytes) -> Statement:
+        """Return what was signed; raises unless it is about this plan on this node, this decision, and still valid."""
+        try:
+            statement = read_statement(octets)
+        except ValueError as error:
+            raise BadRequest(f"the statement cannot be read: {error}") from error
+        node = self.engine.config.node
+        this, that = (f"plan {stored.number} {short_digest(stored.digest)}",
+                      f"plan {statement.plan} {short_digest(statement.digest)}")  # fmt: skip
+        wrong = [
+            (statement.node != node, f"it is about node {statement.node}, and this is {node}"),
+            (statement.digest != stored.digest or this != that, f"it is about {that}, and this is {this}"),
+            (statement.act is not act, f"it says {statement.act.value}, and this is {act.value}"),
+        ]
+        for is_wrong, text in wrong:
+            if is_wrong:
+                raise Refused(f"the statement is refused: {text}")
+        if time.time() >= statement.expires:
+            raise Stale(f"the statement expired at {moment(statement.expires)}; sign a new one")
+        return statement
+
+    def _record(
+        self,
+        stored: StoredPlan,
+        act: Act,
+        principal: str,
+        method: str,
+        expires: float,
+        ticket: str,
+        endorsement: Endorsement,
+        actor: str,
+    ) -> Standing:
+        """Write a decision down, and return how far the approvals of the plan reach."""
+        journal, now = self.engine.journal, time.time()
+        given = [item for item in journal.approvals(stored.digest) if item.act == act.value]
+        if any(item.principal == principal and item.method == method and now < item.expires for item in given):
+            raise Refused(f"{principal} has said {act.value} to this plan already; nobody counts twice")
+        signed = endorsement.statement or b""
+        if method == SIGNED and not signed:
+            signed = statement_of(stored, self.engine.config.node, act, endorsement.ticket).text.encode()
+        journal.add_approval(
+            stored.digest,
+            at=now,
+            principal=principal,
+            method=method,
+            act=act.value,
+            ticket=ticket,
+            comment=endorsement.comment,
+            expires=expires,
+            statement=signed.decode() if method == SIGNED else "",
+            signature=endorsement.signature,
+        )
+        words = f"plan {stored.number} {short_digest(stored.digest)} by {principal} ({method})"
+        journal.note(act.value if method != BREAK_GLASS else BREAK_GLASS, words, at=now, actor=actor)
+        if method == BREAK_GLASS:
+            text = f"by {principal} for plan {stored.number}: {endorsement.comment}"
+            log.error("BREAK-GLASS %s", text)
+            journal.remember("break-glass", f"{now} {text}")
+        self.change.conductor.changed.set()
+        return self.change.standing(stored, now)
+
+    def _answer(self, stored: StoredPlan, more: Document) -> Document:
+        """Return what became of a plan."""
+        now = find_plan(self.engine, stored.digest)
+        document: Document = {
+            "digest": now.digest,
+            "short": short_digest(now.digest),
+            "number": now.number,
+            "state": now.state.value,
+            "detail": now.detail,
+            **more,
+        }
+        progress = self.feed.progress(now.digest)
+        if progress is not None:
+            document |= {
+                "applied": progress.applied,
+                "failed": progress.failed,
+                "stale": progress.stale,
+                "left_out": progress.left_out,
+                "deadline": moment(progress.deadline) if progress.deadline else None,
+                "reverted": progress.reverted or None,
+            }
+        return document
+
+    async def reject(self, digest: str, reason: str, actor: str, endorsement: Endorsement = NOBODY) -> Document:
+        """Refuse a plan that has not been applied, for good."""
         if not reason.strip():
             raise Refused("a rejection needs a reason")
-        number, state, full, times, _, _ = find_plan(self.engine, digest)
+        async with self._deciding:
+            stored = find_plan(self.engine, digest)
+            if stored.state not in WAITING or time.time() >= stored.expires_at:
+                stored = self._undecided(digest)
+            principal, _, _, _ = self._who(stored, Act.REJECT, actor, endorsement)
+            now = time.time()
+            self.engine.journal.set_plan_state(stored.digest, PlanState.REJECTED.value, reason, at=now, actor=principal)
+            self.engine.journal.note("reject", f"plan {stored.number} by {principal}: {reason}", at=now, actor=actor)
+        return self._answer(stored, {})
+
+    async def confirm(self, digest: str, actor: str, endorsement: Endorsement = NOBODY) -> Document:
+        """Keep a change that soaks.  Where signatures were needed to release it, one is needed to keep it."""
+        async with self._deciding:
+            stored = find_plan(self.engine, digest)
+            self._refuse_rolled_back(stored)
+            principal, method, _, _ = self._who(stored, Act.CONFIRM, actor, endorsement)
+            wanted = requirement_of(stored.head["requirement"])  # type: ignore[arg-type]
+            proven = wanted.needed > 1 or wanted.groups or not self.engine.config.approval.allow_local
+            broken = any(item.method == BREAK_GLASS for item in self.engine.journal.approvals(stored.digest))
+            if proven and method != SIGNED and not broken:
+                raise Refused(
+                    "this plan was released by signatures, so it is confirmed by one: see `bgpmon plan statement`"
+                )
+            await self.change.conductor.confirm(stored, principal)
+        return self._answer(stored, {})
+
+    @staticmethod
+    def _refuse_rolled_back(stored: StoredPlan) -> None:
+        if stored.state in {PlanState.ROLLED_BACK, PlanState.ROLLING_BACK}:
+            raise RolledBack(f"plan {stored.number} was applied and rolled back: {stored.detail}")
+
+    async def roll_back(self, digest: str, actor: str, reason: str = "", name: str = "") -> Document:
+        """Take back the change that soaks; of an older one, freeze the way back as a plan of its own."""
+        flight = self.change.conductor.flight
+        if not digest:
+            if flight is None:
+                raise Refused("no change is in flight; name the plan to go back from: `bgpmon history` lists them")
+            digest = flight.digest
+        stored = find_plan(self.engine, digest)
+        if flight is not None and flight.digest == stored.digest:
+            self.engine.journal.note("rollback", f"plan {stored.number}: {reason}", at=time.time(), actor=actor)
+            await self.change.conductor.roll_back(stored, reason or f"asked for by {actor}", actor)
+            return self._answer(stored, {})
+        self._refuse_rolled_back(stored)
         try:
-            check_state(PlanState(state), times[1], time.time())
-        except PlanStale as error:
-            raise Stale(str(error)) from error
+            async with self._freezing:
+                way_back = await self.change.freezer.undo(digest, self._author(actor, name), actor)
+            self.change.conductor.wake()
         except PlanRefused as error:
             raise Refused(str(error)) from error
-        self.engine.journal.set_plan_state(full, "rejected", reason)
-        self.engine.journal.note("reject", f"plan {number}: {reason}", at=time.time(), actor=actor)
-        return {"digest": full, "short": short_digest(full), "number": number, "state": "rejected"}
+        return await self._frozen(way_back)
+
+    async def extend(self, digest: str, seconds: float, actor: str) -> Document:
+        """Give a change that soaks more time."""
+        if not 1 <= seconds <= LONGEST_EXTENSION:
+            raise BadRequest("extend by 1s to 24h")
+        stored = find_plan(self.engine, digest)
+        self._refuse_rolled_back(stored)
+        await self.change.conductor.extend(stored, seconds, actor)
+        return self._answer(stored, {})
+
+    # Holds and the pause
+
+    async def hold(self, filter_text: str, seconds: float, reason: str, actor: str) -> Document:
+        """Keep what a filter matches out of plans for a time."""
+        document = self.change.restraints.hold(filter_text, seconds, reason, actor, time.time()).document()
+        self.change.conductor.wake()
+        return document
+
+    async def release(self, number: int, actor: str) -> Document:
+        """End a hold."""
+        return self.change.restraints.release(number, actor, time.time()).document() | {"state": "released"}
+
+    async def pause(self, reason: str, actor: str) -> Document:
+        """Write nothing more until resumed; returns when what was being written is done."""
+        flight = self.change.conductor.flight
+        if flight is not None:
+            raise Refused(
+                f"plan {flight.plan.number} is {flight.state.value}, and goes back by itself unless confirmed: "
+                "confirm it or roll it back first"
+            )
+        document = self.change.restraints.stop(reason, actor, time.time()).document()
+        async with self.engine.reconciler.lock:
+            log.warning("writing is paused by %s: %s", actor, reason)
+        return document | {"state": "paused"}
+
+    async def resume(self, actor: str) -> Document:
+        """Let things be written again."""
+        document = self.change.restraints.resume(actor, time.time()).document()
+        self.change.conductor.wake()
+        log.warning("writing goes on, by %s", actor)
+        return document | {"state": "resumed"}
+
+    # The whole
 
     async def reload(self, actor: str) -> Document:
         """Apply the file as a whole, or leave the old configuration in force."""
-        config = self.load()
+        config = await asyncio.to_thread(self.load)
+        flight = self.change.conductor.flight
+        if flight is not None:
+            raise Refused(
+                f"plan {flight.plan.number} is {flight.state.value}: confirm it or roll it back before a reload"
+            )
         old = self.engine.config
         fixed = [name for name in ("netns", "state_dir", "run_dir", "protocol", "sources", "api", "reconcile", "node")
                  if getattr(old, name) != getattr(config, name)]  # fmt: skip
         if fixed:
             raise Refused(f"a restart is needed to change {', '.join(fixed)}; the old configuration stays in force")
         await refuse_occupied(config, self.engine.reconciler.fib, self.engine.journal)
+        now = time.time()
         self.engine.configure(config)
-        self.engine.journal.note("reload", config.path, at=time.time(), actor=actor)
+        self.change.configure()
+        if config.digest != old.digest:
+            for item in self.engine.journal.plans_in([state.value for state in WAITING]):
+                words = "the configuration changed"
+                self.engine.journal.set_plan_state(item.digest, PlanState.SUPERSEDED.value, words, at=now, actor=actor)
+        self.engine.journal.note("reload", config.path, at=now, actor=actor)
         return {"state": "reloaded", "warnings": list(config.warnings)}
 
     async def withdraw_all(self, actor: str) -> Document:
         """Remove every route and rule of ours."""
         if self.engine.config.mode.value == "dry-run":
             raise Refused("the mode is dry-run: nothing is ever written, removals included")
+        reconciler = self.engine.reconciler
+        if reconciler.paused:
+            raise Refused(f"writing is paused {reconciler.paused}; `bgpmon resume` first")
         self.engine.journal.note("withdraw-all", "asked for", at=time.time(), actor=actor)
-        applied = await self.engine.reconciler.withdraw_all(actor)
+        applied = await withdraw_all(reconciler, actor)
         return {"state": "withdrawn", "removed": applied.done, "failed": applied.failed}
 
 
-async def _aside(work: Callable[..., T], *arguments: object, large: bool) -> T:
-    """Do pure work, in a thread where it is *large*."""
-    return await asyncio.to_thread(work, *arguments) if large else work(*arguments)
-
-
-def stored_plan(plan: Plan, head: Document) -> tuple[str, str]:
-    """Return a plan's digest and its stored form: a line with what is shown of it, one with the plan, one per operation.
-
-    Takes seconds for a million operations; each line is encoded on its own, so that the loop goes on beside the thread.
-    """
-    document = plan_document(plan)
-    operations = document.pop("operations")
-    assert isinstance(operations, list)
-    return plan.digest, "\n".join([json.dumps(head), json.dumps(document), *map(json.dumps, operations)])
-
-
-def read_plan(body: str) -> tuple[Plan, str]:
-    """Return the plan that ``stored_plan`` stored, and the digest of what is there now."""
-    _, document, *operations = body.split("\n")
-    plan = plan_of(json.loads(document) | {"operations": [json.loads(line) for line in operations]})
-    return plan, plan.digest
-
-
-def plan_document(plan: Plan) -> dict[str, object]:
-    """Return a plan as JSON values; the inverse is ``plan_of``."""
-    return {
-        "number": plan.number,
-        "node": plan.node,
-        "policy": plan.policy,
-        "created_at": plan.created_at,
-        "expires_at": plan.expires_at,
-        "operations": [operation_document(operation) for operation in plan.operations],
-        "rules": [
-            [rule.family.label, rule.priority, rule.table, _network(rule.source), _network(rule.destination), rule.mark,
-             rule.mask, rule.interface, add]
-            for rule, add in plan.rule_operations
-        ],
-    }  # fmt: skip
-
-
-def plan_of(document: dict[str, object]) -> Plan:
-    """Return the plan that ``plan_document`` wrote."""
-    operations, rules = document["operations"], document["rules"]
-    assert isinstance(operations, list)
-    assert isinstance(rules, list)
-    found = []
-    for label, priority, table, source, destination, mark, mask, interface, add in rules:
-        family = Family.of_label(label)
-        networks = [prefix_of(family, bytes.fromhex(text)) if text else None for text in (source, destination)]
-        rule = Rule(family, priority, TableId(table), networks[0], networks[1], mark, mask, interface)
-        found.append(RuleOperation(rule, add))
-    return Plan(
-        int(str(document["number"])),
-        str(document["node"]),
-        str(document["policy"]),
-        float(str(document["created_at"])),
-        float(str(document["expires_at"])),
-        tuple(operation_of(item) for item in operations),
-        tuple(found),
-    )
-
-
-def _network(prefix: Prefix | None) -> str:
-    return "" if prefix is None else key_of(prefix).hex()
+def _standing(standing: Standing) -> Document:
+    return {"have": standing.have, "need": standing.need, "enough": standing.enough, "missing": standing.missing}

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from monitor.config import Config, DefaultRoute, DomainConfig, Mode
@@ -63,7 +63,8 @@ class SourceState:
 class Engine:
     """Domains, peers and their paths of one node.
 
-    ``endpoints`` are addresses that must stay reachable whatever BGP says: the API server, a remote gobgpd.
+    ``endpoints`` are addresses that must stay reachable whatever BGP says: the API server, a remote gobgpd.  ``machine`` is the
+    machine id of the node, empty where there is none.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Engine:
         reconciler: Reconciler,
         journal: Journal,
         endpoints: Iterable[Address] = (),
+        machine: str = "",
     ) -> None:
         self.config = config
         self.reconciler = reconciler
@@ -81,13 +83,13 @@ class Engine:
         self.peers: dict[PeerId, PeerTable] = {}
         self.domains: dict[str, DomainTable] = {}
         self.endpoints = tuple(endpoints)
+        self.machine = machine
+        self.window_opened: Callable[[], bool] = lambda: False
         self.retired: dict[TableId, frozenset[int]] = {}
         self.started_at = time.time()
         self._dirty: dict[tuple[str, Family], dict[PrefixKey, None]] = {}
         self._wake = asyncio.Event()
-        self.limits = PeerLimits(
-            self._mark, lambda text: journal.note("peer-limit", text, at=time.time()), self._installed
-        )
+        self.limits = PeerLimits(self._mark, lambda text: reconciler.jot("peer-limit", text), self._installed)
         self.teardown = Teardown(
             self.limits,
             self.peers,
@@ -119,7 +121,10 @@ class Engine:
             first = next(item for item in config.domains if item.table == table)
             budget = first.removal_budget
             for family in Family:
-                specs[table, family] = TableSpec(table, family, owned, budget.percent, budget.routes, budget.hold)
+                shortest = min(item.default_lengths.of(family) for item in config.domains if item.table == table)
+                specs[table, family] = TableSpec(
+                    table, family, owned, budget.percent, budget.routes, budget.hold, shortest
+                )
         # Nothing is wanted any more in a table that a former configuration named: what we wrote there is to go.
         self.retired = {table: owned for table, owned in self.journal.owned().items() if table not in config.tables}
         for table, owned in self.retired.items():
@@ -255,7 +260,7 @@ class Engine:
             self._ask_anew(update.source)
         elif isinstance(update, FeedLost):
             if state.alive:
-                self.journal.note("feed", f"{update.source}: lost: {update.cause}", at=time.time())
+                self.reconciler.jot("feed", f"{update.source}: lost: {update.cause}")
                 log.warning("feed lost %s: %s; routes stay", update.source, update.cause)
             state.alive, state.cause, state.since = False, update.cause, now
             for table in self._of_source(update.source):
@@ -287,7 +292,7 @@ class Engine:
         before, table.peer = table.peer, peer
         if before.state is not peer.state:
             words = f"{peer.id.address}: {before.state.value} -> {peer.state.value}"
-            self.journal.note("peer", words, at=time.time())
+            self.reconciler.jot("peer", words)
             if peer.established:
                 # Its first paths may have come before this: only a new feed puts what is known in doubt.
                 table.proof = {}
@@ -514,6 +519,14 @@ class Engine:
     def domain_of_table(self, table: TableId) -> str:
         """Return the first domain that has a table."""
         return next((item.name for item in self.config.domains if item.table == table), "")
+
+    def sessions(self, target: str) -> tuple[int, int, str]:
+        """Return how many sessions of a domain, or of the peers at an address, are up, how many there are, and which are down."""
+        domain = self.domains.get(target)
+        tables = domain.peers.values() if domain else self.peers.values()
+        found = [table.peer for table in tables if domain or table.peer.id.address == target]
+        down = sorted(peer.id.address for peer in found if not peer.established)
+        return len(found) - len(down), len(found), f"down: {', '.join(down[:3])}" if down else ""
 
     def warnings(self) -> list[str]:
         """Return what an operator should look at now, one sentence each."""

@@ -10,8 +10,11 @@ parser     from text to tree
 row        what a row has to offer
 compiler   from tree to a function of a row
 query      a parsed filter, and ``parse``
+extent     what one subject of a filter can still be
+analysis   filters that can never match, or that others cover
 """
 
+from monitor.filter.analysis import hidden_by, implies, never
 from monitor.filter.error import FilterError, Hint
 from monitor.filter.field import FIELDS, NAMES
 from monitor.filter.node import Relation
@@ -27,5 +30,8 @@ __all__ = [
     "PrefixBounds",
     "Query",
     "Relation",
+    "hidden_by",
+    "implies",
+    "never",
     "parse",
 ]

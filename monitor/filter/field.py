@@ -41,6 +41,25 @@ STATES = (
 )
 """The usual states.  Other words are valid: faces may show more."""
 
+CLASSES = (
+    "protect-node",
+    "default-route",
+    "monitored",
+    "dead-next-hop",
+    "withdraw-with-cover",
+    "mass-delete",
+    "delete",
+    "nh-move",
+    "ecmp-narrow",
+    "ecmp-widen",
+    "restore",
+    "add-small",
+    "add",
+    "change",
+    "rule",
+)
+"""The usual classes of an operation.  Other words are valid, as for states."""
+
 RISKS = ("low", "med", "high")
 """Risks in their order."""
 
@@ -216,7 +235,7 @@ _ALL = (
         "risk>=med",
     ),
     Field("rule", (), _TEXT, Text(), "rule that decided", "rule ~ storage"),
-    Field("class", (), _TEXT, Text(), "class of an operation", "class=withdraw"),
+    Field("class", (), _TEXT, Text(CLASSES), "class of an operation", "class in delete,mass-delete"),
     Field("reason", ("why",), _TEXT, Text(REASONS), "why the row is what it is", "reason=not-best"),
     Field("description", ("desc",), _TEXT, Text(), "free words about the peer", "description ~ rack-7"),
 )

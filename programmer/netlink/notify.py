@@ -32,9 +32,13 @@ GROUPS = (
     _RTNLGRP_IPV6_RULE,
 )
 
-_LINK_KINDS = frozenset({16, 17, 20, 21})
-"""RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR: the link's index stands at the same place in all."""
+_NEWLINK, _DELLINK, _NEWADDR, _DELADDR = 16, 17, 20, 21
+_LINK_KINDS = frozenset({_NEWLINK, _DELLINK, _NEWADDR, _DELADDR})
+"""The link's index stands at the same place in all."""
 _LINK_INDEX_AT = HEADER.size + 4
+_LINK_FLAGS_AT = HEADER.size + 8
+"""ifi_flags of struct ifinfomsg, linux/rtnetlink.h."""
+_IFF_UP = 1
 _RULE_KINDS = frozenset({32, 33})
 """RTM_NEWRULE, RTM_DELRULE."""
 
@@ -137,10 +141,17 @@ class Watcher:
         if len(message) < _LINK_INDEX_AT + S32.size:
             raise CodecError(f"a notification of type {kind} has {len(message)} octets")
         if kind in _LINK_KINDS:
-            return LinkEvent(int(S32.unpack_from(message, _LINK_INDEX_AT)[0]))
+            return LinkEvent(int(S32.unpack_from(message, _LINK_INDEX_AT)[0]), _takes_away(kind, message))
         if kind in _RULE_KINDS and message[HEADER.size] in {int(family) for family in Family}:
             return RuleEvent(Family(message[HEADER.size]))
         return None
+
+
+def _takes_away(kind: int, message: memoryview) -> bool:
+    """Say whether the kernel may have removed routes along with what a link's message says."""
+    if kind == _NEWLINK:
+        return len(message) >= _LINK_FLAGS_AT + S32.size and not S32.unpack_from(message, _LINK_FLAGS_AT)[0] & _IFF_UP
+    return kind in {_DELLINK, _DELADDR}
 
 
 def _same(one: FibEvent, other: FibEvent) -> bool:

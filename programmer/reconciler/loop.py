@@ -4,12 +4,13 @@ import asyncio
 import errno
 import itertools
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from programmer.approval import Decision, check_drift, classify, has_cover
-from programmer.errors import DumpInterrupted, FibDenied, FibUnavailable
+from programmer.approval import Decision
+from programmer.errors import DumpInterrupted, FibDenied, FibUnavailable, JournalError
 from programmer.fib import (
     Fib,
     FibEvent,
@@ -18,14 +19,14 @@ from programmer.fib import (
     OverrunEvent,
     RouteEvent,
     TableImage,
-    Verb,
-    Write,
     WriteResult,
 )
 from programmer.journal import Journal
-from programmer.plan import Action, Gate, Operation, Plan, RuleOperation
+from programmer.plan import Action, Gate, Operation, RuleOperation
+from programmer.reconciler.judge import Held, Judge
+from programmer.reconciler.message import counts, rule_order, writes_of
 from programmer.reconciler.table import TableSpec, TableState
-from programmer.route import Family, Forwarding, NextHop, PrefixKey, Rule, TableId
+from programmer.route import Family, Forwarding, PrefixKey, Rule, TableId
 
 BATCH = 1000
 RESCAN_DELAY = 0.1
@@ -34,10 +35,17 @@ READ_BACK_DEADLINE = 2.0
 LONGEST_RETRY = 30.0
 MOST_AT_ONCE = 5000
 """Operations of one step; the next one sees what has changed meanwhile."""
-SCAN_SHARE = 20.0
-"""Pause after a look for dead removals, in times what it took."""
+JUDGE_PAUSE = 2.0
+JUDGE_SHARE = 20.0
+"""Everything that differs is judged again after so many seconds, or in so many times what that took, if this is longer."""
+SLICE_SECONDS = 0.003
+"""Longest that operations are judged before other tasks get their turn."""
+SHAKEN_SECONDS = 10.0
+"""How long after a link went down a route that is missing counts as taken by the kernel."""
 GATHER = 0.004
 """Seconds between two steps: in a burst wishes and echoes are taken by the hundred, a lone one at once."""
+
+CHANGED_MEANWHILE = "the kernel or BGP changed it meanwhile"
 
 Describe = Callable[[TableId, Family, PrefixKey], str]
 """Says why a key is desired as it is: peer, time, import rule."""
@@ -45,11 +53,27 @@ Describe = Callable[[TableId, Family, PrefixKey], str]
 
 @dataclass(slots=True)
 class Applied:
-    """What came of one request to write: counts of operations."""
+    """What came of one request to write: counts of operations, and what was left out, each with the reason."""
 
     done: int = 0
     failed: int = 0
     stale: int = 0
+    left_out: list[tuple[Operation | RuleOperation, str]] = field(default_factory=list)
+    refused: list[Operation] = field(default_factory=list)
+    written: list[Operation] = field(default_factory=list)
+    rules: list[RuleOperation] = field(default_factory=list)
+    broken: str = ""
+    """Why not everything could be tried, or nothing."""
+
+    def add(self, more: "Applied") -> None:
+        """Count what another request came to as well."""
+        self.done += more.done
+        self.failed += more.failed
+        self.stale += more.stale
+        self.left_out += more.left_out
+        self.refused += more.refused
+        self.written += more.written
+        self.rules += more.rules
 
 
 @dataclass(slots=True)
@@ -57,6 +81,8 @@ class Reconciler:
     """Owns every table of one namespace.
 
     ``notify`` is called after anything visible changed.  ``wall`` and ``monotonic`` are the clocks, in seconds.
+    ``held`` says which hold keeps an operation back.  While ``paused`` has a text, nothing is written at all, and that text
+    says why; nor while ``recovering``, before an undecided change of an earlier life is taken back.
     """
 
     fib: Fib
@@ -77,12 +103,21 @@ class Reconciler:
     denied: str = ""
     trouble: str = ""
     stopped: bool = False
+    paused: str = ""
+    recovering: bool = False
+    held: Held | None = None
+    judge: Judge = field(init=False)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    rules_rolled_back: set[RuleOperation] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _rescan: dict[tuple[TableId, Family], float] = field(default_factory=dict)
     _rules_dirty: bool = True
     _links_dirty: bool = True
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _rule_retry_at: float = 0.0
+    _released: dict[str, deque[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.judge = Judge(lambda: self.links, lambda: self.gate)
 
     # What the monitor tells
 
@@ -116,7 +151,22 @@ class Reconciler:
         state = self.tables[table, family]
         if state.removals_allowed != allowed:
             state.removals_allowed = allowed
+            if allowed:
+                state.unjudged |= state.difference.remove
             self._wake.set()
+
+    def judge_again(self) -> None:
+        """Judge everything that differs again: rules, holds or windows changed."""
+        for state in self.tables.values():
+            state.judge_at = 0.0
+        self._wake.set()
+
+    def jot(self, kind: str, detail: str, actor: str = "bgpmon") -> None:
+        """Note something in the journal; where that cannot be written the work goes on, and operators are told."""
+        try:
+            self.journal.note(kind, detail, at=self.wall(), actor=actor)
+        except JournalError as error:
+            self.trouble = str(error)
 
     def rescan(self) -> None:
         """Read every table again soon."""
@@ -137,12 +187,15 @@ class Reconciler:
             self._rescan.setdefault(name, due)
 
     def _observe(self, events: Sequence[FibEvent]) -> None:
+        self._calm()
         for event in events:
             if isinstance(event, RouteEvent):
                 state = self.tables.get((event.table, event.family))
                 if state is not None and state.observe(event):
                     self._doubt([(event.table, event.family)])
             elif isinstance(event, LinkEvent | OverrunEvent):
+                if isinstance(event, LinkEvent) and event.lost:
+                    self._shake(event.ifindex)
                 self._links_dirty = True
                 self._rules_dirty |= isinstance(event, OverrunEvent)
                 self._doubt(self.tables)
@@ -150,20 +203,44 @@ class Reconciler:
                 self._rules_dirty = True
         self._wake.set()
 
+    def _shake(self, ifindex: int) -> None:
+        now = self.monotonic()
+        for state in self.tables.values():
+            state.shaken[ifindex] = now
+
+    def _calm(self) -> None:
+        """Forget the links that went down too long ago to explain what is missing now."""
+        now = self.monotonic()
+        for state in self.tables.values():
+            if state.shaken:
+                state.shaken = {link: at for link, at in state.shaken.items() if now - at < SHAKEN_SECONDS}
+
+    def _record_outside(self) -> None:
+        """Have the journal know what others did to our routes, so that the past can be told exactly."""
+        for state in self.tables.values():
+            changed, state.outside = state.outside, []
+            try:
+                for start in range(0, len(changed), BATCH):
+                    self.journal.outside(changed[start : start + BATCH], at=self.wall())
+            except JournalError as error:
+                self.trouble = str(error)
+
     async def follow_events(self) -> None:
         """Apply kernel events until the FIB is closed."""
         async for events in self.fib.events():
             for start in range(0, len(events), BATCH):
                 self._observe(events[start : start + BATCH])
                 await asyncio.sleep(0)
+            self._record_outside()
             self.notify()
 
-    async def _read(self) -> None:
+    async def read_due(self) -> None:
+        """Read links, rules and tables that are in doubt, as far as it is time; ``lock`` is to be held."""
         if self._links_dirty:
             self._links_dirty = False
             self.links = await self.fib.links()
             for known in self.tables.values():
-                known.scan_at = 0.0
+                known.judge_at = 0.0
             self.links_changed(self.links)
         if self._rules_dirty:
             self._rules_dirty = False
@@ -181,10 +258,24 @@ class Reconciler:
                 self.trouble = f"table {name[0]} {name[1].label}: {error}"
                 self._rescan[name] = self.monotonic() + 1.0
                 continue
+            self._calm()
             first = not state.read
             drifted = await _compared(state, image, self.monotonic())
             if drifted and not first:
-                self.journal.note("drift", f"table {name[0]} {name[1].label}: {drifted} routes changed", at=self.wall())
+                self._record_outside()
+                self.jot("drift", f"table {name[0]} {name[1].label}: {drifted} routes changed")
+
+    async def read_again(self, names: Iterable[tuple[TableId, Family]]) -> list[tuple[TableId, Family]]:
+        """Read these tables, and the rules, now; returns those that could not be read.  ``lock`` is to be held."""
+        wanted = [name for name in names if name in self.tables]
+        for _ in range(5):
+            self._rescan |= dict.fromkeys(wanted, 0.0)
+            self._rules_dirty = True
+            await self.read_due()
+            wanted = [name for name in wanted if name in self._rescan]
+            if not wanted:
+                break
+        return wanted
 
     # The loop
 
@@ -201,11 +292,11 @@ class Reconciler:
             stepped_at = self.monotonic()
             self._wake.clear()
             try:
-                async with self._lock:
+                async with self.lock:
                     await self.step()
                 self.trouble = "" if not self._rescan else self.trouble
                 retry = 0.5
-            except FibUnavailable as error:
+            except (FibUnavailable, JournalError) as error:
                 self.trouble = str(error)
                 self.rescan()
                 await asyncio.sleep(retry)
@@ -235,32 +326,42 @@ class Reconciler:
             wait = state.guard.wait(now)
             if wait:
                 yield now + wait
-            if state.difference.remove and state.scan_at > now:
-                yield state.scan_at
+            if len(state.difference) and state.judge_at > now:
+                yield state.judge_at
 
     async def step(self) -> None:
         """One repeatable step: read what is in doubt, then write what may be written now."""
-        await self._read()
+        await self.read_due()
         late = [name for name, state in self.tables.items() if state.overdue(self.monotonic(), READ_BACK_DEADLINE)]
         self._doubt(late)
-        if self.gate is Gate.DRY_RUN or self.stopped or not self.ready:
+        if self.gate is Gate.DRY_RUN or self.stopped or self.paused or self.recovering or not self.ready:
             return
-        if self.gate is Gate.AUTO:
-            await self._apply_rules(self.pending_rules(), "configuration")
+        rules = [rule for rule in self.pending_rules() if self._rule_goes_ahead(rule)]
+        await self.apply_rules(rules, "configuration")
         for state in list(self.tables.values()):  # a reload may come while one is written
-            operations = self.automatic(state)
+            operations = await self.automatic(state)
             if operations:
                 await self.apply(operations, cause="reconcile", actor="bgpmon", plan="")
-                if any(operation.action is Action.REMOVE for operation in operations):
-                    removed = sum(operation.action is Action.REMOVE for operation in operations)
+                removed = sum(operation.action is Action.REMOVE for operation in operations)
+                if removed:
                     state.guard.done(removed, self.monotonic())
 
-    def automatic(self, state: TableState) -> list[Operation]:
-        """Return the pending operations that no person has to see first: adds, then changes, then removals."""
+    def _rule_goes_ahead(self, operation: RuleOperation) -> bool:
+        if operation in self.rules_rolled_back:
+            return False
+        return self.decide_rule(operation).automatic
+
+    @property
+    def _unjudged(self) -> bool:
+        """Whether everything may be written without a look: mode auto without rules of its own."""
+        return self.gate is Gate.AUTO and self.judge.rules is None
+
+    async def automatic(self, state: TableState) -> list[Operation]:
+        """Return pending operations that no person has to see first: adds, then changes, then removals."""
         now = self.monotonic()
+        if not self._unjudged or self.held is not None or state.rolled_back:
+            return await self._judged(state, now)
         difference = state.difference
-        if self.gate is not Gate.AUTO:
-            return self.dead_removals(state)
         wanted = itertools.chain(state.writable(difference.add, now), state.writable(difference.change, now))
         operations = [state.operation(key) for key in itertools.islice(wanted, MOST_AT_ONCE)]
         if len(operations) == MOST_AT_ONCE:
@@ -269,85 +370,146 @@ class Reconciler:
         removable = self.removable(state)
         if state.guard.allows(len(removable), len(state.image.routes), now):
             return operations + [state.operation(key) for key in state.writable(removable, now)]
-        return operations + self.dead_removals(state)
+        if not removable:
+            return operations
+        judged = await self._judged(state, now, budget_used=True)
+        return operations + [operation for operation in judged if operation.action is Action.REMOVE]
 
     def removable(self, state: TableState) -> AbstractSet[PrefixKey]:
         """Return the keys that may be removed at all: none before what BGP says is complete."""
         return state.difference.remove if state.removals_allowed else frozenset()
 
-    def dead_removals(self, state: TableState) -> list[Operation]:
-        """Return the removals that take nothing away that works.  Looking for them has its price: it has pauses."""
-        now = self.monotonic()
-        removable = self.removable(state)
-        if not removable or now < state.scan_at:
-            return []
-        dead: dict[Forwarding | None, bool] = {}
-        found: list[Operation] = []
-        for key in state.writable(removable, now):
-            before = state.current(key)
-            if before not in dead:
-                dead[before] = before is not None and not any(self._alive(hop) for hop in before.next_hops)
-            if dead[before] and self.decide(state, operation := state.operation(key)).approvals == 0:
-                found.append(operation)
-        ended = self.monotonic()
-        state.scan_at = ended + SCAN_SHARE * (ended - now)
-        return found
+    async def _judged(self, state: TableState, now: float, *, budget_used: bool = False) -> list[Operation]:
+        """Judge what is new among all that differs, in slices, and everything anew from time to time.
+
+        Removals that take away something that works are left out when the budget is used up.
+        """
+        if now >= state.judge_at:
+            state.unjudged |= state.difference.keys()
+            state.judge_at = now + JUDGE_PAUSE
+        found: dict[Action, list[Operation]] = {action: [] for action in Action}
+        started = slice_began = time.perf_counter()
+        step = 0
+        while state.unjudged and sum(map(len, found.values())) < MOST_AT_ONCE:
+            step += 1
+            if not step & 31 and time.perf_counter() - slice_began > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                slice_began = time.perf_counter()
+            key = state.unjudged.pop() if state.unjudged else b""
+            if key not in state.difference or not any(state.writable((key,), now)) or state.undone(key, now):
+                continue
+            operation = state.operation(key)
+            if operation.action is Action.REMOVE and not state.removals_allowed:
+                continue
+            decision = self.decide(state, operation)
+            if not decision.automatic or (self.held is not None and self.held(state, operation)):
+                continue
+            if operation.action is Action.REMOVE and decision.category != "dead-next-hop":
+                state.removable.add(key)
+            elif self._release(decision, now):
+                found[operation.action].append(operation)
+        state.judge_at = max(state.judge_at, now + JUDGE_SHARE * (time.perf_counter() - started))
+        if state.unjudged:
+            self._wake.set()
+        state.removable &= self.removable(state)
+        if not budget_used and state.guard.allows(len(state.removable), len(state.image.routes), now):
+            found[Action.REMOVE] += [state.operation(key) for key in state.writable(state.removable, now)]
+            state.removable = set()
+        return [operation for action in (Action.ADD, Action.CHANGE, Action.REMOVE) for operation in found[action]]
+
+    def _release(self, decision: Decision, now: float) -> bool:
+        """Count an operation against what its rule lets go ahead in a minute; False when that is used up."""
+        if not decision.per_minute:
+            return True
+        lately = self._released.setdefault(decision.rule or decision.category, deque())
+        while lately and lately[0] <= now - 60.0:
+            lately.popleft()
+        if len(lately) >= decision.per_minute:
+            return False
+        lately.append(now)
+        return True
+
+    def decide_rule(self, operation: RuleOperation) -> Decision:
+        """Return what is to become of a pending policy rule."""
+        if self.judge.rules is not None:
+            return self.judge.rules.decide_rule(operation)
+        return Decision("rule", "med", 0 if self.gate is Gate.AUTO else 1)
 
     def decide(self, state: TableState, operation: Operation) -> Decision:
         """Return what is to become of one pending operation."""
-        before = operation.before
-        dead = before is not None and not any(self._alive(hop) for hop in before.next_hops)
-        stays = state.desired
-        covered = dead and has_cover(operation.key, lambda key: key in stays and key in state.image.routes)
-        return classify(operation, self.gate, dead=dead, covered=covered)
-
-    def _alive(self, hop: NextHop) -> bool:
-        link = self.links.links.get(hop.ifindex)
-        return link is not None and link.usable
+        return self.judge.decide(state, operation, self.monotonic())
 
     # Writing
 
-    async def apply(self, operations: Sequence[Operation], *, cause: str, actor: str, plan: str) -> Applied:
+    async def apply(
+        self, operations: Sequence[Operation], *, cause: str, actor: str, plan: str, wanted: bool = True
+    ) -> Applied:
         """Write operations in batches, each compared with the present just before it is written.
 
         An operation whose *before* or *after* no longer holds is left out and counted as stale, and so is all that is left
-        when the gate becomes dry-run meanwhile.
+        when the gate becomes dry-run, or writing is paused, meanwhile.  Without *wanted* it does not matter whether BGP
+        wants it.  Raises JournalError, and writes nothing more, when the journal cannot be written.
         """
         applied = Applied()
         for start in range(0, len(operations), BATCH):
-            batch = list(filter(self.holds, operations[start : start + BATCH]))
-            applied.stale += min(BATCH, len(operations) - start) - len(batch)
+            asked = operations[start : start + BATCH]
+            batch = [item for item in asked if self.holds(item, wanted=wanted)]
+            if len(batch) < len(asked):
+                kept = set(batch)
+                applied.left_out += [(item, CHANGED_MEANWHILE) for item in asked if item not in kept]
+                applied.stale += len(asked) - len(batch)
             if not batch:
                 continue
             change = self.journal.begin(batch, at=self.wall(), cause=cause, actor=actor, plan=plan)
-            results = await self._write(batch)
+            results = await self.write_batch(batch)
+            self.note_answers(batch, results, applied)
             self.journal.finish(change, results)
-            for operation, result in zip(batch, results, strict=True):
-                state = self.tables.get((operation.table, operation.family))
-                if state is not None:
-                    state.answered(operation, result.errno, result.message, self.monotonic())
-                applied.failed += bool(result.errno)
-                applied.done += not result.errno
-                if result.errno:
-                    self._doubt([(operation.table, operation.family)])
         return applied
 
-    def holds(self, operation: Operation) -> bool:
-        """Say whether the kernel still has *before*, BGP still wants *after*, and anything may be written at all."""
+    def note_answers(self, batch: Sequence[Operation], results: Sequence[WriteResult], applied: Applied) -> None:
+        """Take over what the kernel said to a batch."""
+        now = self.monotonic()
+        written: dict[tuple[TableId, Family], list[int]] = {}
+        for operation, result in zip(batch, results, strict=True):
+            name = operation.table, operation.family
+            state = self.tables.get(name)
+            if state is not None:
+                state.answered(operation, result.errno, result.message, now)
+            applied.failed += bool(result.errno)
+            applied.done += not result.errno
+            if result.errno:
+                applied.refused.append(operation)
+                self._doubt([name])
+            else:
+                applied.written.append(operation)
+                counts = written.setdefault(name, [0, 0])
+                counts[0] += operation.before is None
+                counts[1] += operation.after is None
+        for name, (adds, removals) in written.items():
+            if name in self.tables:
+                self.tables[name].wrote(adds, removals, now)
+
+    def holds(self, operation: Operation, *, wanted: bool = True) -> bool:
+        """Say whether the kernel still has *before*, BGP still wants *after*, and anything may be written at all.
+
+        Without *wanted* BGP is not asked.
+        """
         state = self.tables.get((operation.table, operation.family))
-        if state is None or self.gate is Gate.DRY_RUN:
+        if state is None or self.gate is Gate.DRY_RUN or self.paused:
             return False
         if operation.key in state.conflicts or operation.key in state.acknowledged:
             return False
-        return state.current(operation.key) == operation.before and state.desired.get(operation.key) == operation.after
+        if wanted and state.desired.get(operation.key) != operation.after:
+            return False
+        return state.current(operation.key) == operation.before
 
-    async def _write(self, batch: Sequence[Operation]) -> list[WriteResult]:
+    async def write_batch(self, batch: Sequence[Operation]) -> list[WriteResult]:
         """Return one result per operation.  What a change of metric deletes is written once its add has an answer."""
         steps = [writes_of(operation) for operation in batch]
         try:
             answers = await self.fib.write([writes[0] for writes in steps], self.protocol)
             results = [
-                answer if _counts(operation, answer) else WriteResult(0)
+                answer if counts(operation, answer) else WriteResult(0)
                 for operation, answer in zip(batch, answers, strict=True)
             ]
             second = [
@@ -378,9 +540,10 @@ class Reconciler:
         """Return the rule operations that make installed rules equal desired ones; removals first."""
         gone = [RuleOperation(rule, add=False) for rule in self.installed_rules - self.desired_rules]
         new = [RuleOperation(rule, add=True) for rule in self.desired_rules - self.installed_rules]
-        return sorted(gone, key=_rule_order) + sorted(new, key=_rule_order)
+        return sorted(gone, key=rule_order) + sorted(new, key=rule_order)
 
-    async def _apply_rules(self, operations: Sequence[RuleOperation], cause: str) -> Applied:
+    async def apply_rules(self, operations: Sequence[RuleOperation], cause: str) -> Applied:
+        """Add and remove policy rules of ours, in order."""
         applied = Applied()
         if not operations or self._rule_retry_at > self.monotonic():
             return applied
@@ -388,9 +551,11 @@ class Reconciler:
             done = await (self.fib.add_rule(rule, self.protocol) if add else self.fib.delete_rule(rule, self.protocol))
             words = f"{'add' if add else 'delete'} {rule.text}: {cause}"
             outcome = "done" if not done.errno else f"errno {done.errno} {done.message}"
-            self.journal.note("rule", f"{words}: {outcome}", at=self.wall())
+            self.jot("rule", f"{words}: {outcome}")
             applied.failed += bool(done.errno)
             applied.done += not done.errno
+            if not done.errno:
+                applied.rules.append(RuleOperation(rule, add))
         if applied.failed:
             self._rule_retry_at = self.monotonic() + 5.0
         self._rules_dirty = True
@@ -403,83 +568,6 @@ class Reconciler:
         """Return every pending operation that could be written; removals only where knowledge is complete."""
         found = [state.operation(key) for state in self.tables.values() for key in state.pending()]
         return sorted(found, key=lambda item: (item.table, item.family, item.key))
-
-    async def apply_plan(self, plan: Plan, actor: str, most: int, percent: float) -> Applied:
-        """Apply the subset of an approved plan that still matches.  Raises PlanStale when too much does not."""
-        async with self._lock:
-            await self._read()
-            fresh = [operation for operation in plan.operations if self._may(operation)]
-            pending = self.pending_rules()
-            rules = [operation for operation in plan.rule_operations if operation in pending]
-            total = len(plan.operations) + len(plan.rule_operations)
-            stale = total - len(fresh) - len(rules)
-            check_drift(stale, total, most, percent)
-            order = {Action.ADD: 0, Action.CHANGE: 1, Action.REMOVE: 2}
-            fresh.sort(key=lambda item: (item.key[0] == 0, order[item.action]))
-            leading = [operation for operation in rules if operation.add]
-            trailing = [operation for operation in rules if not operation.add]
-            cause = f"plan {plan.number}"
-            off = await self._apply_rules(trailing, cause)
-            applied = await self.apply(fresh, cause=cause, actor=actor, plan=plan.digest)
-            on = await self._apply_rules(leading, cause)
-            applied.done += off.done + on.done
-            applied.failed += off.failed + on.failed
-            applied.stale += stale
-            self._wake.set()
-        self.notify()
-        return applied
-
-    def _may(self, operation: Operation) -> bool:
-        if not self.holds(operation):
-            return False
-        return operation.action is not Action.REMOVE or self.tables[operation.table, operation.family].removals_allowed
-
-    async def withdraw_all(self, actor: str) -> Applied:
-        """Delete every route and rule of ours, and write nothing more until the process is started again."""
-        async with self._lock:
-            self.stopped = True
-            self._doubt(self.tables)
-            self._rescan = dict.fromkeys(self._rescan, 0.0)
-            self._rules_dirty = True
-            await self._read()
-            gone = [RuleOperation(rule, add=False) for rule in self.installed_rules]
-            applied = await self._apply_rules(gone, "withdraw-all")
-            for state in list(self.tables.values()):
-                spec, image = state.spec, state.image
-                ours = [(key, value) for key, value in image.routes.items()]
-                ours += [(key, value) for (key, _), value in image.extras.items()]
-                operations = [Operation(spec.table, spec.family, key, value, None) for key, value in ours]
-                for start in range(0, len(operations), BATCH):
-                    batch = operations[start : start + BATCH]
-                    change = self.journal.begin(batch, at=self.wall(), cause="withdraw-all", actor=actor, plan="")
-                    results = await self._write(batch)
-                    self.journal.finish(change, results)
-                    applied.done += sum(not result.errno for result in results)
-                    applied.failed += sum(bool(result.errno) for result in results)
-            self.rescan()
-        return applied
-
-
-def writes_of(operation: Operation) -> list[Write]:
-    """Return the kernel messages of one operation.  A change of metric adds the new route before it deletes the old one."""
-    table, family, key, before, after = operation
-    if before is None:
-        assert after is not None
-        return [Write(Verb.ADD, table, family, key, after)]
-    if after is None:
-        return [Write(Verb.DELETE, table, family, key, before)]
-    if before.metric == after.metric:
-        return [Write(Verb.REPLACE, table, family, key, after)]
-    return [Write(Verb.ADD, table, family, key, after), Write(Verb.DELETE, table, family, key, before)]
-
-
-def _rule_order(operation: RuleOperation) -> tuple[Family, str]:
-    return operation.rule.family, operation.rule.text
-
-
-def _counts(operation: Operation, answer: WriteResult) -> bool:
-    """A delete that finds nothing has reached its aim."""
-    return bool(answer.errno) and not (operation.after is None and answer.errno == errno.ESRCH)
 
 
 async def _compared(state: TableState, image: TableImage, now: float) -> int:

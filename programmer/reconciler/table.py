@@ -1,8 +1,11 @@
 """One family of one table: what is desired, what is installed, and what lies between them."""
 
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from programmer.approval import CHURN_SECONDS
 from programmer.diff import Difference
 from programmer.fib import ForeignRoute, Ownership, RouteEvent, TableImage
 from programmer.guards import Failure, RemovalGuard
@@ -12,12 +15,16 @@ from programmer.route import Family, Forwarding, PrefixKey, TableId
 SLICE = 5000
 """Keys compared in one go: about a millisecond."""
 
+UNDONE_SECONDS = 86400.0
+"""How long what was rolled back is not written again by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
     """What the configuration says of one family of one table.
 
     ``metrics`` are all the metrics that make a route of our protocol ours there, old ones from the journal included.
+    A prefix shorter than ``default_length`` counts as a default route.
     """
 
     table: TableId
@@ -26,6 +33,14 @@ class TableSpec:
     budget_percent: float = 20.0
     budget_routes: int = 100
     budget_hold: float = 600.0
+    default_length: int = 1
+
+
+class Churn(NamedTuple):
+    """How many routes were added and removed."""
+
+    adds: int
+    removals: int
 
 
 @dataclass(slots=True)
@@ -51,8 +66,21 @@ class TableState:
     drift_total: int = 0
     acknowledged_since: float | None = None
     guard: RemovalGuard = field(init=False)
-    scan_at: float = 0.0
-    """When the removals are next looked through for dead ones (monotonic seconds)."""
+    unjudged: set[PrefixKey] = field(default_factory=set)
+    """Keys that differ, and of which nobody has found out yet whether they may be written without a person."""
+    removable: set[PrefixKey] = field(default_factory=set)
+    """Keys whose removal needs no person, and waits for the budget."""
+    judge_at: float = 0.0
+    """When all that differs is judged again (monotonic seconds)."""
+    shaken: dict[int, float] = field(default_factory=dict)
+    """Links that went down or lost an address, and when (monotonic seconds): the kernel took routes away."""
+    dropped: dict[PrefixKey, Forwarding] = field(default_factory=dict)
+    """What the kernel took away in that way, until it is there again."""
+    rolled_back: dict[PrefixKey, tuple[Forwarding | None, float]] = field(default_factory=dict)
+    """What a roll-back undid, and until when (monotonic seconds) it is not written again unless a person approves it."""
+    outside: list[Operation] = field(default_factory=list)
+    """What others did to routes of ours, until the journal has it."""
+    _written: deque[tuple[float, int, int]] = field(default_factory=deque)
     _filed_meanwhile: set[PrefixKey] | None = None
 
     def __post_init__(self) -> None:
@@ -84,6 +112,11 @@ class TableState:
             self._filed_meanwhile.add(key)
         desired, current = self.desired.get(key), self.current(key)
         self.difference.update(key, desired, current)
+        if desired == current:
+            self.unjudged.discard(key)
+            self.dropped.pop(key, None)
+        else:
+            self.unjudged.add(key)
         if desired is None or desired == current:
             self.conflicts.discard(key)
             self.drift.discard(key)
@@ -106,6 +139,7 @@ class TableState:
                 old, new = before.get(key), routes.get(key)
                 if old is not new and old != new and key not in self.acknowledged:
                     drifted.append(key)
+                    self._changed_outside(key, old, new)
             yield
         for keys in _slices(list(desired)):
             for key in keys:
@@ -123,6 +157,7 @@ class TableState:
         self.acknowledged.clear()
         self.acknowledged_since = None
         self.read, self.read_at = True, now
+        self.unjudged = found.keys()
         meanwhile, self._filed_meanwhile = self._filed_meanwhile, None
         for key in meanwhile:
             self._file(key)
@@ -135,6 +170,7 @@ class TableState:
     def observe(self, event: RouteEvent) -> bool:
         """Apply one kernel event; returns True when somebody else changed one of our routes, or might have."""
         key, image = event.key, self.image
+        before = self.current(key)
         ours = event.protocol == self.protocol and event.metric in self.spec.metrics
         touched = False
         if event.forwarding is not None:
@@ -156,10 +192,19 @@ class TableState:
         self.acknowledged.pop(key, None)
         self._file(key)
         if touched:
+            self._changed_outside(key, before, self.current(key))
             self.drift_total += 1
             if key in self.difference:
                 self.drift.add(key)
         return touched
+
+    def _changed_outside(self, key: PrefixKey, before: Forwarding | None, after: Forwarding | None) -> None:
+        """Note what somebody else, or the kernel, did to a route of ours."""
+        if before == after:
+            return
+        self.outside.append(Operation(self.spec.table, self.spec.family, key, before, after))
+        if after is None and before is not None and all(hop.ifindex in self.shaken for hop in before.next_hops):
+            self.dropped[key] = before
 
     def _has(self, key: PrefixKey, metric: int) -> bool:
         held = self.image.routes.get(key)
@@ -222,6 +267,30 @@ class TableState:
             if self.acknowledged_since is None:
                 self.acknowledged_since = now
         self._file(key)
+
+    def wrote(self, adds: int, removals: int, now: float) -> None:
+        """Remember how much was written."""
+        self._written.append((now, adds, removals))
+
+    def recent(self, now: float) -> Churn:
+        """Return how much was written lately."""
+        while self._written and self._written[0][0] < now - CHURN_SECONDS:
+            self._written.popleft()
+        return Churn(sum(adds for _, adds, _ in self._written), sum(removals for _, _, removals in self._written))
+
+    def undo(self, key: PrefixKey, value: Forwarding | None, now: float) -> None:
+        """Remember that a roll-back took *value* away from *key*."""
+        self.rolled_back[key] = (value, now + UNDONE_SECONDS)
+
+    def undone(self, key: PrefixKey, now: float) -> bool:
+        """Say whether what is wanted at *key* is what a roll-back undid lately."""
+        found = self.rolled_back.get(key)
+        if found is None:
+            return False
+        if now >= found[1]:
+            del self.rolled_back[key]
+            return False
+        return found[0] == self.desired.get(key)
 
     def overdue(self, now: float, deadline: float) -> bool:
         """Say whether something that the kernel accepted has not been read back for *deadline* seconds."""

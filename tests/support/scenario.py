@@ -4,12 +4,16 @@ from pathlib import Path
 
 import yaml
 
-from tests.support import scenario_states, scenario_steps
+from tests.support import scenario_people, scenario_states, scenario_steps
 from tests.support.scenario_clock import run_without_waiting
 from tests.support.scenario_story import SENTENCES, STATEMENTS, Story
 
-LANGUAGE = {scenario_steps.__name__: len(SENTENCES), scenario_states.__name__: len(STATEMENTS)}
-"""How much each module registered when it was imported."""
+LANGUAGE = {
+    "sentences": len(SENTENCES),
+    "statements": len(STATEMENTS),
+    "from": [module.__name__ for module in (scenario_people, scenario_states, scenario_steps)],
+}
+"""How much the modules registered when they were imported."""
 
 
 def run_text(text: str) -> None:

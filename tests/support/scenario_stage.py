@@ -2,16 +2,20 @@
 
 import asyncio
 import ipaddress
+import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 
+from monitor.change.clock import ClockState
+from monitor.change.probe import ProbeConfig, Result
 from monitor.config import Config, Overrides
 from monitor.config.loader import load_octets
-from monitor.engine import Engine, EngineControl, EngineFeed
+from monitor.engine import ChangeControl, Engine, EngineControl, EngineFeed
 from monitor.errors import SourceError
 from monitor.rib.attribute import AttributeTable, Origin, PathAttributes, Rpki, SegmentType
 from monitor.rib.path import Path, PeerId
@@ -33,6 +37,7 @@ from programmer.journal import Journal
 from programmer.plan import Gate
 from programmer.reconciler import Reconciler
 from programmer.route import (
+    Address,
     Family,
     Forwarding,
     NextHop,
@@ -45,6 +50,7 @@ from programmer.route import (
     text_of,
 )
 from tests.support.recording import RecordingFib
+from tests.support.signing import SigningKey, make_key
 
 OURS = 196
 LOCAL_ASN = 65000
@@ -153,10 +159,57 @@ class Router:
         )
 
 
+class People:
+    """Alice, Bob and Carol, each with a key of the real ``ssh-keygen``, and the file that names them."""
+
+    NAMES = ("alice", "bob", "carol")
+
+    def __init__(self) -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._keys: dict[str, SigningKey] = {}
+
+    def _made(self) -> FilePath:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="bgpmon-people-")
+            folder = FilePath(self._folder.name)
+            self._keys = {name: make_key(folder, name=name) for name in self.NAMES}
+            lines = [f"{name} {key.public}" for name, key in self._keys.items()]
+            (folder / "allowed_signers").write_text("\n".join(lines) + "\n")
+        return FilePath(self._folder.name)
+
+    @property
+    def file(self) -> FilePath:
+        """The signers file."""
+        return self._made() / "allowed_signers"
+
+    def key(self, name: str) -> SigningKey:
+        """Return a person's key."""
+        self._made()
+        return self._keys[name]
+
+
+class ScriptedProber:
+    """Answers every probe as a scenario says: ``ways`` has what is wrong with a probe, by its name."""
+
+    def __init__(self) -> None:
+        self.ways: dict[str, str] = {}
+        self.asked: list[str] = []
+
+    async def measure(self, probe: ProbeConfig, source: Address | None = None) -> Result:
+        """See ``monitor.engine.conductor.Prober``."""
+        self.asked.append(probe.name)
+        wrong = self.ways.get(probe.name, "")
+        if wrong == "hangs":
+            await asyncio.sleep(probe.timeout)
+            wrong = f"timed out after {probe.timeout:g} s"
+        return Result(not wrong, 0.001, wrong or "connected", time.time())
+
+
 class Stage:
     """A node with three links, its sources, its kernel and its daemon.  Use it inside ``run_without_waiting``."""
 
     def __init__(self, file: dict[str, Any]) -> None:
+        self.people = People()
         self.file = complete_file(file)
         self.kernel = RecordingFib()
         for name, addresses in NODE_LINKS.items():
@@ -164,13 +217,18 @@ class Stage:
         self.routers: dict[str, Router] = {}
         self.attributes = AttributeTable()
         self.journal = Journal(":memory:")
+        self.prober = ScriptedProber()
+        self.clock = ClockState(synchronised=True, text="set by the scenario")
         self._work: list[asyncio.Task[None]] = []
         self._build()
 
     @property
     def config(self) -> Config:
         """What the file says now."""
-        text = yaml.safe_dump(self.file, sort_keys=False).encode()
+        file = self.file
+        if file.get("approval", {}).get("allowed_signers") == "people":
+            file = file | {"approval": file["approval"] | {"allowed_signers": str(self.people.file)}}
+        text = yaml.safe_dump(file, sort_keys=False).encode()
         return load_octets("bgpmon.yaml", text, Overrides(), {"NODE_NAME": "node"}).config
 
     def _build(self) -> None:
@@ -188,16 +246,20 @@ class Stage:
         targets = [(source, "scripted") for source in self.sources.values()]
         self.engine = Engine(config, targets, self.reconciler, self.journal)
         self.reconciler.links_changed = self.engine.links_changed
-        self.feed = EngineFeed(self.engine, self.kernel.description)
-        self.control = EngineControl(self.engine, self.feed, lambda: self.config)
+        self.change = ChangeControl(self.engine, lambda: self.prober, lambda: self.clock)
+        self.feed = EngineFeed(self.engine, self.change, description=self.kernel.description)
+        self.control = EngineControl(self.engine, self.feed, self.change, lambda: self.config)
 
     async def start(self) -> None:
         """Start the daemon."""
-        self._work = [asyncio.create_task(self.reconciler.run()), asyncio.create_task(self.engine.run())]
+        works = (self.reconciler.run(), self.engine.run(), self.change.conductor.run())
+        self._work = [asyncio.create_task(work) for work in works]
         await self.settle()
 
-    async def stop(self) -> None:
-        """Stop the daemon; what it ended with is raised."""
+    async def stop(self, *, killed: bool = False) -> None:
+        """Stop the daemon; what it ended with is raised.  *killed*: it has no chance to clean up."""
+        if not killed:
+            await self.change.conductor.stop()
         for task in self._work:
             task.cancel()
         ended = await asyncio.gather(*self._work, return_exceptions=True)
@@ -206,9 +268,9 @@ class Stage:
             if isinstance(result, Exception):
                 raise result
 
-    async def restart(self) -> None:
+    async def restart(self, *, killed: bool = False) -> None:
         """Stop the daemon and start another one on the same kernel and journal: all that it knew is gone."""
-        await self.stop()
+        await self.stop(killed=killed)
         self._build()
         await self.start()
 

@@ -3,8 +3,10 @@
 import re
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
+from monitor.change.clock import ClockState
 from monitor.config import parse
 from monitor.rib.attribute import Origin
 from programmer.route import Family, Forwarding, NextHop, TableId, key_of, prefix_of
@@ -182,39 +184,41 @@ async def passes(story: Story, match: re.Match[str]) -> None:
     await story.stage.settle(_seconds(match[1]))
 
 
-@sentence(r"bgpmon (restarts|stops)")
+@sentence(r"bgpmon (restarts|stops|is killed)")
 async def daemon(story: Story, match: re.Match[str]) -> None:
-    """The process ends; with restarts another one begins."""
-    await (story.stage.restart() if match[1] == "restarts" else story.stage.stop())
+    """The process ends; with restarts another one begins, and after being killed too, without a chance to clean up."""
+    if match[1] == "stops":
+        await story.stage.stop()
+    else:
+        await story.stage.restart(killed=match[1] == "is killed")
+
+
+@sentence(r"the probe (\w+) (answers|hangs|fails: .+)")
+def probe(story: Story, match: re.Match[str]) -> None:
+    """What the target of a probe does from now on."""
+    ways = story.stage.prober.ways
+    if match[2] == "answers":
+        ways.pop(match[1], None)
+    else:
+        ways[match[1]] = match[2].removeprefix("fails: ")
+
+
+@sentence(r"nobody sets the clock")
+def clock(story: Story, _match: re.Match[str]) -> None:
+    """The kernel says that its clock is not synchronised."""
+    story.stage.clock = ClockState(synchronised=False, text="the clock is not synchronised")
+
+
+@sentence(r"it is (\S+)")
+async def it_is(story: Story, match: re.Match[str]) -> None:
+    """Time goes by until a moment."""
+    moment = datetime.fromisoformat(match[1]).timestamp()
+    assert moment > time.time(), f"{match[1]} has passed"
+    await story.stage.settle(moment - time.time())
 
 
 def _seconds(text: str) -> float:
     return parse.duration(text, 0.0, 1e9)
 
 
-# People
-
-
-@sentence(r"(\w+) freezes the plan")
-async def freeze(story: Story, match: re.Match[str]) -> None:
-    """``bgpmon plan freeze``."""
-    story.answer = await story.stage.control.freeze(match[1])
-    story.digest = str(story.answer["digest"])
-
-
-@sentence(r"(\w+) approves")
-async def approve(story: Story, match: re.Match[str]) -> None:
-    """``bgpmon approve`` of the plan that was frozen last."""
-    story.answer = await story.stage.control.approve(story.digest, match[1])
-
-
-@sentence(r"(\w+) rejects: (.+)")
-async def reject(story: Story, match: re.Match[str]) -> None:
-    """``bgpmon reject`` of the plan that was frozen last."""
-    story.answer = await story.stage.control.reject(story.digest, match[2], match[1])
-
-
-@sentence(r"(\w+) withdraws all")
-async def withdraw_all(story: Story, match: re.Match[str]) -> None:
-    """``bgpmon withdraw-all``."""
-    story.answer = await story.stage.control.withdraw_all(match[1])
+# People and change control: see scenario_people

@@ -39,7 +39,10 @@ def statement(word: str) -> Callable[[Check], Check]:
 
 
 class Story:
-    """One scenario.  ``digest`` is the plan that was frozen last, ``answer`` what the last person was told."""
+    """One scenario.  ``digest`` is the plan that was frozen last, ``answer`` what the last person was told.
+
+    ``digests`` are all plans that were frozen, in order.
+    """
 
     def __init__(self, document: dict[str, Any]) -> None:
         assert document.keys() == KEYS, f"a scenario has exactly {', '.join(sorted(KEYS))}"
@@ -49,6 +52,7 @@ class Story:
         for name, said in document["routers"].items():
             self.stage.routers[name] = _router(dict(said))
         self.digest = ""
+        self.digests: list[str] = []
         self.answer: dict[str, Any] = {}
         self.seen_writes = 0
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0c\x62gpmon.proto\x12\tbgpmon.v1\"\x18\n\x08\x44ocument\x12\x0c\n\x04json\x18\x01 \x01(\x0c\"\x0f\n\rStatusRequest\"\x1f\n\x0cPeersRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\"\x10\n\x0e\x44omainsRequest\"M\n\rRoutesRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12\x12\n\x05limit\x18\x03 \x01(\rH\x00\x88\x01\x01\x42\x08\n\x06_limit\"0\n\x0e\x45xplainRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\" \n\rLookupRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\"\x1d\n\x0bPlanRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\">\n\x0eHistoryRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x12\n\x05limit\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x08\n\x06_limit\"\x0f\n\rDoctorRequest\"\x0f\n\rFreezeRequest\" \n\x0e\x41pproveRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"/\n\rRejectRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x0f\n\rReloadRequest\"\x14\n\x12WithdrawAllRequest2\x87\x04\n\x04\x46\x65\x65\x64\x12\x37\n\x06Status\x12\x18.bgpmon.v1.StatusRequest\x1a\x13.bgpmon.v1.Document\x12\x35\n\x05Peers\x12\x17.bgpmon.v1.PeersRequest\x1a\x13.bgpmon.v1.Document\x12\x39\n\x07\x44omains\x12\x19.bgpmon.v1.DomainsRequest\x1a\x13.bgpmon.v1.Document\x12\x37\n\x06Routes\x12\x18.bgpmon.v1.RoutesRequest\x1a\x13.bgpmon.v1.Document\x12\x39\n\x07\x45xplain\x12\x19.bgpmon.v1.ExplainRequest\x1a\x13.bgpmon.v1.Document\x12\x37\n\x06Lookup\x12\x18.bgpmon.v1.LookupRequest\x1a\x13.bgpmon.v1.Document\x12\x33\n\x04Plan\x12\x16.bgpmon.v1.PlanRequest\x1a\x13.bgpmon.v1.Document\x12\x39\n\x07History\x12\x19.bgpmon.v1.HistoryRequest\x1a\x13.bgpmon.v1.Document\x12\x37\n\x06\x44octor\x12\x18.bgpmon.v1.DoctorRequest\x1a\x13.bgpmon.v1.Document2\xb2\x02\n\x07\x43ontrol\x12\x37\n\x06\x46reeze\x12\x18.bgpmon.v1.FreezeRequest\x1a\x13.bgpmon.v1.Document\x12\x39\n\x07\x41pprove\x12\x19.bgpmon.v1.ApproveRequest\x1a\x13.bgpmon.v1.Document\x12\x37\n\x06Reject\x12\x18.bgpmon.v1.RejectRequest\x1a\x13.bgpmon.v1.Document\x12\x37\n\x06Reload\x12\x18.bgpmon.v1.ReloadRequest\x1a\x13.bgpmon.v1.Document\x12\x41\n\x0bWithdrawAll\x12\x1d.bgpmon.v1.WithdrawAllRequest\x1a\x13.bgpmon.v1.Documentb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0c\x62gpmon.proto\x12\tbgpmon.v1\"\x18\n\x08\x44ocument\x12\x0c\n\x04json\x18\x01 \x01(\x0c\"\x0f\n\rStatusRequest\"\x1f\n\x0cPeersRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\"\x10\n\x0e\x44omainsRequest\"M\n\rRoutesRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12\x12\n\x05limit\x18\x03 \x01(\rH\x00\x88\x01\x01\x42\x08\n\x06_limit\"0\n\x0e\x45xplainRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\" \n\rLookupRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\"\x1d\n\x0bPlanRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\",\n\x0cPlansRequest\x12\x12\n\x05limit\x18\x01 \x01(\rH\x00\x88\x01\x01\x42\x08\n\x06_limit\"4\n\x13\x43omparePlansRequest\x12\r\n\x05\x66irst\x18\x01 \x01(\t\x12\x0e\n\x06second\x18\x02 \x01(\t\"#\n\x11\x45xportPlanRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"P\n\x10StatementRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0b\n\x03\x61\x63t\x18\x02 \x01(\t\x12\x0e\n\x06ticket\x18\x03 \x01(\t\x12\x0f\n\x07\x65xpires\x18\x04 \x01(\x01\"\x1e\n\x0cJudgeRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\":\n\x0eWindowsRequest\x12\n\n\x02\x61t\x18\x01 \x01(\x01\x12\x12\n\x05\x63ount\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x08\n\x06_count\"\x0e\n\x0cHoldsRequest\">\n\x0eHistoryRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x12\n\x05limit\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x08\n\x06_limit\"Y\n\rEventsRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x04\x12\r\n\x05since\x18\x02 \x01(\x01\x12\x12\n\x05limit\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04wait\x18\x04 \x01(\x01\x42\x08\n\x06_limit\"\x0e\n\x0c\x41uditRequest\"P\n\x12\x45xportAuditRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x04\x12\r\n\x05since\x18\x02 \x01(\x01\x12\x12\n\x05limit\x18\x03 \x01(\rH\x00\x88\x01\x01\x42\x08\n\x06_limit\"W\n\rReplayRequest\x12\n\n\x02\x61t\x18\x01 \x01(\x01\x12\x0c\n\x04what\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x12\n\x05limit\x18\x04 \x01(\rH\x00\x88\x01\x01\x42\x08\n\x06_limit\"\x0f\n\rDoctorRequest\"=\n\rFreezeRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65nied\x18\x02 \x01(\x08\x12\x0c\n\x04name\x18\x03 \x01(\t\"w\n\x0b\x45ndorsement\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\t\x12\x0e\n\x06ticket\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x13\n\x0b\x62reak_glass\x18\x06 \x01(\x08\"M\n\x0e\x41pproveRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12+\n\x0b\x65ndorsement\x18\x02 \x01(\x0b\x32\x16.bgpmon.v1.Endorsement\"\\\n\rRejectRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12+\n\x0b\x65ndorsement\x18\x03 \x01(\x0b\x32\x16.bgpmon.v1.Endorsement\"M\n\x0e\x43onfirmRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12+\n\x0b\x65ndorsement\x18\x02 \x01(\x0b\x32\x16.bgpmon.v1.Endorsement\"?\n\x0fRollBackRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"0\n\rExtendRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\">\n\x0bHoldRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x1c\n\x0eReleaseRequest\x12\n\n\x02id\x18\x01 \x01(\x04\"\x1e\n\x0cPauseRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x0f\n\rResumeRequest\"\x0f\n\rReloadRequest\"\x14\n\x12WithdrawAllRequest2\x98\t\n\x04\x46\x65\x65\x64\x12\x37\n\x06Status\x12\x18.bgpmon.v1.StatusRequest\x1a\x13.bgpmon.v1.Document\x12\x35\n\x05Peers\x12\x17.bgpmon.v1.PeersRequest\x1a\x13.bgpmon.v1.Document\x12\x39\n\x07\x44omains\x12\x19.bgpmon.v1.DomainsRequest\x1a\x13.bgpmon.v1.Document\x12\x37\n\x06Routes\x12\x18.bgpmon.v1.RoutesRequest\x1a\x13.bgpmon.v1.Document\x12\x39\n\x07\x45xplain\x12\x19.bgpmon.v1.ExplainRequest\x1a\x13.bgpmon.v1.Document\x12\x37\n\x06Lookup\x12\x18.bgpmon.v1.LookupRequest\x1a\x13.bgpmon.v1.Document\x12\x33\n\x04Plan\x12\x16.bgpmon.v1.PlanRequest\x1a\x13.bgpmon.v1.Document\x12\x35\n\x05Plans\x12\x17.bgpmon.v1.PlansRequest\x1a\x13.bgpmon.v1.Document\x12\x43\n\x0c\x43omparePlans\x12\x1e.bgpmon.v1.ComparePlansRequest\x1a\x13.bgpmon.v1.Document\x12?\n\nExportPlan\x12\x1c.bgpmon.v1.ExportPlanRequest\x1a\x13.bgpmon.v1.Document\x12=\n\tStatement\x12\x1b.bgpmon.v1.StatementRequest\x1a\x13.bgpmon.v1.Document\x12\x35\n\x05Judge\x12\x17.bgpmon.v1.JudgeRequest\x1a\x13.bgpmon.v1.Document\x12\x39\n\x07Windows\x12\x19.bgpmon.v1.WindowsRequest\x1a\x13.bgpmon.v1.Document\x12\x35\n\x05Holds\x12\x17.bgpmon.v1.HoldsRequest\x1a\x13.bgpmon.v1.Document\x12\x39\n\x07History\x12\x19.bgpmon.v1.HistoryRequest\x1a\x13.bgpmon.v1.Document\x12\x37\n\x06\x45vents\x12\x18.bgpmon.v1.EventsRequest\x1a\x13.bgpmon.v1.Document\x12\x35\n\x05\x41udit\x12\x17.bgpmon.v1.AuditRequest\x1a\x13.bgpmon.v1.Document\x12\x41\n\x0b\x45xportAudit\x12\x1d.bgpmon.v1.ExportAuditRequest\x1a\x13.bgpmon.v1.Document\x12\x37\n\x06Replay\x12\x18.bgpmon.v1.ReplayRequest\x1a\x13.bgpmon.v1.Document\x12\x37\n\x06\x44octor\x12\x18.bgpmon.v1.DoctorRequest\x1a\x13.bgpmon.v1.Document2\xc3\x05\n\x07\x43ontrol\x12\x37\n\x06\x46reeze\x12\x18.bgpmon.v1.FreezeRequest\x1a\x13.bgpmon.v1.Document\x12\x39\n\x07\x41pprove\x12\x19.bgpmon.v1.ApproveRequest\x1a\x13.bgpmon.v1.Document\x12\x37\n\x06Reject\x12\x18.bgpmon.v1.RejectRequest\x1a\x13.bgpmon.v1.Document\x12\x39\n\x07\x43onfirm\x12\x19.bgpmon.v1.ConfirmRequest\x1a\x13.bgpmon.v1.Document\x12;\n\x08RollBack\x12\x1a.bgpmon.v1.RollBackRequest\x1a\x13.bgpmon.v1.Document\x12\x37\n\x06\x45xtend\x12\x18.bgpmon.v1.ExtendRequest\x1a\x13.bgpmon.v1.Document\x12\x33\n\x04Hold\x12\x16.bgpmon.v1.HoldRequest\x1a\x13.bgpmon.v1.Document\x12\x39\n\x07Release\x12\x19.bgpmon.v1.ReleaseRequest\x1a\x13.bgpmon.v1.Document\x12\x35\n\x05Pause\x12\x17.bgpmon.v1.PauseRequest\x1a\x13.bgpmon.v1.Document\x12\x37\n\x06Resume\x12\x18.bgpmon.v1.ResumeRequest\x1a\x13.bgpmon.v1.Document\x12\x37\n\x06Reload\x12\x18.bgpmon.v1.ReloadRequest\x1a\x13.bgpmon.v1.Document\x12\x41\n\x0bWithdrawAll\x12\x1d.bgpmon.v1.WithdrawAllRequest\x1a\x13.bgpmon.v1.Documentb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,22 +47,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOOKUPREQUEST']._serialized_end=282
   _globals['_PLANREQUEST']._serialized_start=284
   _globals['_PLANREQUEST']._serialized_end=313
-  _globals['_HISTORYREQUEST']._serialized_start=315
-  _globals['_HISTORYREQUEST']._serialized_end=377
-  _globals['_DOCTORREQUEST']._serialized_start=379
-  _globals['_DOCTORREQUEST']._serialized_end=394
-  _globals['_FREEZEREQUEST']._serialized_start=396
-  _globals['_FREEZEREQUEST']._serialized_end=411
-  _globals['_APPROVEREQUEST']._serialized_start=413
-  _globals['_APPROVEREQUEST']._serialized_end=445
-  _globals['_REJECTREQUEST']._serialized_start=447
-  _globals['_REJECTREQUEST']._serialized_end=494
-  _globals['_RELOADREQUEST']._serialized_start=496
-  _globals['_RELOADREQUEST']._serialized_end=511
-  _globals['_WITHDRAWALLREQUEST']._serialized_start=513
-  _globals['_WITHDRAWALLREQUEST']._serialized_end=533
-  _globals['_FEED']._serialized_start=536
-  _globals['_FEED']._serialized_end=1055
-  _globals['_CONTROL']._serialized_start=1058
-  _globals['_CONTROL']._serialized_end=1364
+  _globals['_PLANSREQUEST']._serialized_start=315
+  _globals['_PLANSREQUEST']._serialized_end=359
+  _globals['_COMPAREPLANSREQUEST']._serialized_start=361
+  _globals['_COMPAREPLANSREQUEST']._serialized_end=413
+  _globals['_EXPORTPLANREQUEST']._serialized_start=415
+  _globals['_EXPORTPLANREQUEST']._serialized_end=450
+  _globals['_STATEMENTREQUEST']._serialized_start=452
+  _globals['_STATEMENTREQUEST']._serialized_end=532
+  _globals['_JUDGEREQUEST']._serialized_start=534
+  _globals['_JUDGEREQUEST']._serialized_end=564
+  _globals['_WINDOWSREQUEST']._serialized_start=566
+  _globals['_WINDOWSREQUEST']._serialized_end=624
+  _globals['_HOLDSREQUEST']._serialized_start=626
+  _globals['_HOLDSREQUEST']._serialized_end=640
+  _globals['_HISTORYREQUEST']._serialized_start=642
+  _globals['_HISTORYREQUEST']._serialized_end=704
+  _globals['_EVENTSREQUEST']._serialized_start=706
+  _globals['_EVENTSREQUEST']._serialized_end=795
+  _globals['_AUDITREQUEST']._serialized_start=797
+  _globals['_AUDITREQUEST']._serialized_end=811
+  _globals['_EXPORTAUDITREQUEST']._serialized_start=813
+  _globals['_EXPORTAUDITREQUEST']._serialized_end=893
+  _globals['_REPLAYREQUEST']._serialized_start=895
+  _globals['_REPLAYREQUEST']._serialized_end=982
+  _globals['_DOCTORREQUEST']._serialized_start=984
+  _globals['_DOCTORREQUEST']._serialized_end=999
+  _globals['_FREEZEREQUEST']._serialized_start=1001
+  _globals['_FREEZEREQUEST']._serialized_end=1062
+  _globals['_ENDORSEMENT']._serialized_start=1064
+  _globals['_ENDORSEMENT']._serialized_end=1183
+  _globals['_APPROVEREQUEST']._serialized_start=1185
+  _globals['_APPROVEREQUEST']._serialized_end=1262
+  _globals['_REJECTREQUEST']._serialized_start=1264
+  _globals['_REJECTREQUEST']._serialized_end=1356
+  _globals['_CONFIRMREQUEST']._serialized_start=1358
+  _globals['_CONFIRMREQUEST']._serialized_end=1435
+  _globals['_ROLLBACKREQUEST']._serialized_start=1437
+  _globals['_ROLLBACKREQUEST']._serialized_end=1500
+  _globals['_EXTENDREQUEST']._serialized_start=1502
+  _globals['_EXTENDREQUEST']._serialized_end=1550
+  _globals['_HOLDREQUEST']._serialized_start=1552
+  _globals['_HOLDREQUEST']._serialized_end=1614
+  _globals['_RELEASEREQUEST']._serialized_start=1616
+  _globals['_RELEASEREQUEST']._serialized_end=1644
+  _globals['_PAUSEREQUEST']._serialized_start=1646
+  _globals['_PAUSEREQUEST']._serialized_end=1676
+  _globals['_RESUMEREQUEST']._serialized_start=1678
+  _globals['_RESUMEREQUEST']._serialized_end=1693
+  _globals['_RELOADREQUEST']._serialized_start=1695
+  _globals['_RELOADREQUEST']._serialized_end=1710
+  _globals['_WITHDRAWALLREQUEST']._serialized_start=1712
+  _globals['_WITHDRAWALLREQUEST']._serialized_end=1732
+  _globals['_FEED']._serialized_start=1735
+  _globals['_FEED']._serialized_end=2911
+  _globals['_CONTROL']._serialized_start=2914
+  _globals['_CONTROL']._serialized_end=3621
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import ClassVar as _ClassVar, Optional as _Optional
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -54,6 +55,56 @@ class PlanRequest(_message.Message):
     digest: str
     def __init__(self, digest: _Optional[str] = ...) -> None: ...
 
+class PlansRequest(_message.Message):
+    __slots__ = ("limit",)
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    def __init__(self, limit: _Optional[int] = ...) -> None: ...
+
+class ComparePlansRequest(_message.Message):
+    __slots__ = ("first", "second")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FIELD_NUMBER: _ClassVar[int]
+    first: str
+    second: str
+    def __init__(self, first: _Optional[str] = ..., second: _Optional[str] = ...) -> None: ...
+
+class ExportPlanRequest(_message.Message):
+    __slots__ = ("digest",)
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    def __init__(self, digest: _Optional[str] = ...) -> None: ...
+
+class StatementRequest(_message.Message):
+    __slots__ = ("digest", "act", "ticket", "expires")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    ACT_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    act: str
+    ticket: str
+    expires: float
+    def __init__(self, digest: _Optional[str] = ..., act: _Optional[str] = ..., ticket: _Optional[str] = ..., expires: _Optional[float] = ...) -> None: ...
+
+class JudgeRequest(_message.Message):
+    __slots__ = ("digest",)
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    def __init__(self, digest: _Optional[str] = ...) -> None: ...
+
+class WindowsRequest(_message.Message):
+    __slots__ = ("at", "count")
+    AT_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    at: float
+    count: int
+    def __init__(self, at: _Optional[float] = ..., count: _Optional[int] = ...) -> None: ...
+
+class HoldsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class HistoryRequest(_message.Message):
     __slots__ = ("prefix", "limit")
     PREFIX_FIELD_NUMBER: _ClassVar[int]
@@ -62,27 +113,143 @@ class HistoryRequest(_message.Message):
     limit: int
     def __init__(self, prefix: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
 
+class EventsRequest(_message.Message):
+    __slots__ = ("after", "since", "limit", "wait")
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    after: int
+    since: float
+    limit: int
+    wait: float
+    def __init__(self, after: _Optional[int] = ..., since: _Optional[float] = ..., limit: _Optional[int] = ..., wait: _Optional[float] = ...) -> None: ...
+
+class AuditRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ExportAuditRequest(_message.Message):
+    __slots__ = ("after", "since", "limit")
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    after: int
+    since: float
+    limit: int
+    def __init__(self, after: _Optional[int] = ..., since: _Optional[float] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ReplayRequest(_message.Message):
+    __slots__ = ("at", "what", "filter", "limit")
+    AT_FIELD_NUMBER: _ClassVar[int]
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    at: float
+    what: str
+    filter: str
+    limit: int
+    def __init__(self, at: _Optional[float] = ..., what: _Optional[str] = ..., filter: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
 class DoctorRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class FreezeRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("filter", "denied", "name")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    DENIED_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    filter: str
+    denied: bool
+    name: str
+    def __init__(self, filter: _Optional[str] = ..., denied: _Optional[bool] = ..., name: _Optional[str] = ...) -> None: ...
+
+class Endorsement(_message.Message):
+    __slots__ = ("statement", "signature", "ticket", "comment", "name", "break_glass")
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BREAK_GLASS_FIELD_NUMBER: _ClassVar[int]
+    statement: bytes
+    signature: str
+    ticket: str
+    comment: str
+    name: str
+    break_glass: bool
+    def __init__(self, statement: _Optional[bytes] = ..., signature: _Optional[str] = ..., ticket: _Optional[str] = ..., comment: _Optional[str] = ..., name: _Optional[str] = ..., break_glass: _Optional[bool] = ...) -> None: ...
 
 class ApproveRequest(_message.Message):
-    __slots__ = ("digest",)
+    __slots__ = ("digest", "endorsement")
     DIGEST_FIELD_NUMBER: _ClassVar[int]
+    ENDORSEMENT_FIELD_NUMBER: _ClassVar[int]
     digest: str
-    def __init__(self, digest: _Optional[str] = ...) -> None: ...
+    endorsement: Endorsement
+    def __init__(self, digest: _Optional[str] = ..., endorsement: _Optional[_Union[Endorsement, _Mapping]] = ...) -> None: ...
 
 class RejectRequest(_message.Message):
-    __slots__ = ("digest", "reason")
+    __slots__ = ("digest", "reason", "endorsement")
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    ENDORSEMENT_FIELD_NUMBER: _ClassVar[int]
     digest: str
     reason: str
-    def __init__(self, digest: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    endorsement: Endorsement
+    def __init__(self, digest: _Optional[str] = ..., reason: _Optional[str] = ..., endorsement: _Optional[_Union[Endorsement, _Mapping]] = ...) -> None: ...
+
+class ConfirmRequest(_message.Message):
+    __slots__ = ("digest", "endorsement")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    ENDORSEMENT_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    endorsement: Endorsement
+    def __init__(self, digest: _Optional[str] = ..., endorsement: _Optional[_Union[Endorsement, _Mapping]] = ...) -> None: ...
+
+class RollBackRequest(_message.Message):
+    __slots__ = ("digest", "reason", "name")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    reason: str
+    name: str
+    def __init__(self, digest: _Optional[str] = ..., reason: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class ExtendRequest(_message.Message):
+    __slots__ = ("digest", "seconds")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    seconds: float
+    def __init__(self, digest: _Optional[str] = ..., seconds: _Optional[float] = ...) -> None: ...
+
+class HoldRequest(_message.Message):
+    __slots__ = ("filter", "seconds", "reason")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    filter: str
+    seconds: float
+    reason: str
+    def __init__(self, filter: _Optional[str] = ..., seconds: _Optional[float] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ReleaseRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    def __init__(self, id: _Optional[int] = ...) -> None: ...
+
+class PauseRequest(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class ResumeRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class ReloadRequest(_message.Message):
     __slots__ = ()

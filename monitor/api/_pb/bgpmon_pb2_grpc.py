@@ -70,9 +70,64 @@ class FeedStub:
                 request_serializer=bgpmon__pb2.PlanRequest.SerializeToString,
                 response_deserializer=bgpmon__pb2.Document.FromString,
                 _registered_method=True)
+        self.Plans = channel.unary_unary(
+                '/bgpmon.v1.Feed/Plans',
+                request_serializer=bgpmon__pb2.PlansRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.ComparePlans = channel.unary_unary(
+                '/bgpmon.v1.Feed/ComparePlans',
+                request_serializer=bgpmon__pb2.ComparePlansRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.ExportPlan = channel.unary_unary(
+                '/bgpmon.v1.Feed/ExportPlan',
+                request_serializer=bgpmon__pb2.ExportPlanRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.Statement = channel.unary_unary(
+                '/bgpmon.v1.Feed/Statement',
+                request_serializer=bgpmon__pb2.StatementRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.Judge = channel.unary_unary(
+                '/bgpmon.v1.Feed/Judge',
+                request_serializer=bgpmon__pb2.JudgeRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.Windows = channel.unary_unary(
+                '/bgpmon.v1.Feed/Windows',
+                request_serializer=bgpmon__pb2.WindowsRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.Holds = channel.unary_unary(
+                '/bgpmon.v1.Feed/Holds',
+                request_serializer=bgpmon__pb2.HoldsRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
         self.History = channel.unary_unary(
                 '/bgpmon.v1.Feed/History',
                 request_serializer=bgpmon__pb2.HistoryRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.Events = channel.unary_unary(
+                '/bgpmon.v1.Feed/Events',
+                request_serializer=bgpmon__pb2.EventsRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.Audit = channel.unary_unary(
+                '/bgpmon.v1.Feed/Audit',
+                request_serializer=bgpmon__pb2.AuditRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.ExportAudit = channel.unary_unary(
+                '/bgpmon.v1.Feed/ExportAudit',
+                request_serializer=bgpmon__pb2.ExportAuditRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.Replay = channel.unary_unary(
+                '/bgpmon.v1.Feed/Replay',
+                request_serializer=bgpmon__pb2.ReplayRequest.SerializeToString,
                 response_deserializer=bgpmon__pb2.Document.FromString,
                 _registered_method=True)
         self.Doctor = channel.unary_unary(
@@ -135,8 +190,85 @@ class FeedServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Plans(self, request, context):
+        """Frozen plans, newest first, without their operations.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ComparePlans(self, request, context):
+        """What two plans have in common, and what only one of them has.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportPlan(self, request, context):
+        """A whole frozen plan: everything that its digest is over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Statement(self, request, context):
+        """What a person signs to decide about a plan.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Judge(self, request, context):
+        """Which approval rule decides on each operation of a plan.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Windows(self, request, context):
+        """When changes may be applied.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Holds(self, request, context):
+        """What is kept out of plans.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def History(self, request, context):
         """What was done, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Events(self, request, context):
+        """Records of the journal in order; can wait for the next one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Audit(self, request, context):
+        """Whether the journal is whole.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportAudit(self, request, context):
+        """Records of the journal as lines of JSON, each with its digest.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Replay(self, request, context):
+        """Status, plan or routes as they were at a moment.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,9 +319,64 @@ def add_FeedServicer_to_server(servicer, server):
                     request_deserializer=bgpmon__pb2.PlanRequest.FromString,
                     response_serializer=bgpmon__pb2.Document.SerializeToString,
             ),
+            'Plans': grpc.unary_unary_rpc_method_handler(
+                    servicer.Plans,
+                    request_deserializer=bgpmon__pb2.PlansRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'ComparePlans': grpc.unary_unary_rpc_method_handler(
+                    servicer.ComparePlans,
+                    request_deserializer=bgpmon__pb2.ComparePlansRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'ExportPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportPlan,
+                    request_deserializer=bgpmon__pb2.ExportPlanRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'Statement': grpc.unary_unary_rpc_method_handler(
+                    servicer.Statement,
+                    request_deserializer=bgpmon__pb2.StatementRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'Judge': grpc.unary_unary_rpc_method_handler(
+                    servicer.Judge,
+                    request_deserializer=bgpmon__pb2.JudgeRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'Windows': grpc.unary_unary_rpc_method_handler(
+                    servicer.Windows,
+                    request_deserializer=bgpmon__pb2.WindowsRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'Holds': grpc.unary_unary_rpc_method_handler(
+                    servicer.Holds,
+                    request_deserializer=bgpmon__pb2.HoldsRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
             'History': grpc.unary_unary_rpc_method_handler(
                     servicer.History,
                     request_deserializer=bgpmon__pb2.HistoryRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'Events': grpc.unary_unary_rpc_method_handler(
+                    servicer.Events,
+                    request_deserializer=bgpmon__pb2.EventsRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'Audit': grpc.unary_unary_rpc_method_handler(
+                    servicer.Audit,
+                    request_deserializer=bgpmon__pb2.AuditRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'ExportAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportAudit,
+                    request_deserializer=bgpmon__pb2.ExportAuditRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'Replay': grpc.unary_unary_rpc_method_handler(
+                    servicer.Replay,
+                    request_deserializer=bgpmon__pb2.ReplayRequest.FromString,
                     response_serializer=bgpmon__pb2.Document.SerializeToString,
             ),
             'Doctor': grpc.unary_unary_rpc_method_handler(
@@ -399,6 +586,195 @@ class Feed:
             _registered_method=True)
 
     @staticmethod
+    def Plans(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Feed/Plans',
+            bgpmon__pb2.PlansRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ComparePlans(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Feed/ComparePlans',
+            bgpmon__pb2.ComparePlansRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Feed/ExportPlan',
+            bgpmon__pb2.ExportPlanRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Statement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Feed/Statement',
+            bgpmon__pb2.StatementRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Judge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Feed/Judge',
+            bgpmon__pb2.JudgeRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Windows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Feed/Windows',
+            bgpmon__pb2.WindowsRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Holds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Feed/Holds',
+            bgpmon__pb2.HoldsRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def History(request,
             target,
             options=(),
@@ -414,6 +790,114 @@ class Feed:
             target,
             '/bgpmon.v1.Feed/History',
             bgpmon__pb2.HistoryRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Events(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Feed/Events',
+            bgpmon__pb2.EventsRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Audit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Feed/Audit',
+            bgpmon__pb2.AuditRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Feed/ExportAudit',
+            bgpmon__pb2.ExportAuditRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Replay(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Feed/Replay',
+            bgpmon__pb2.ReplayRequest.SerializeToString,
             bgpmon__pb2.Document.FromString,
             options,
             channel_credentials,
@@ -454,7 +938,8 @@ class Feed:
 
 
 class ControlStub:
-    """Everything that changes something.  Who asks is told by the socket's file mode, never by the request.
+    """Everything that changes something.  Who asks is told by the credentials of the socket's peer (SO_PEERCRED) or by a
+    signature in the request, never by a name in it.
 
     A call goes on to its end although the caller has gone: nothing is left half done.
     """
@@ -480,6 +965,41 @@ class ControlStub:
                 request_serializer=bgpmon__pb2.RejectRequest.SerializeToString,
                 response_deserializer=bgpmon__pb2.Document.FromString,
                 _registered_method=True)
+        self.Confirm = channel.unary_unary(
+                '/bgpmon.v1.Control/Confirm',
+                request_serializer=bgpmon__pb2.ConfirmRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.RollBack = channel.unary_unary(
+                '/bgpmon.v1.Control/RollBack',
+                request_serializer=bgpmon__pb2.RollBackRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.Extend = channel.unary_unary(
+                '/bgpmon.v1.Control/Extend',
+                request_serializer=bgpmon__pb2.ExtendRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.Hold = channel.unary_unary(
+                '/bgpmon.v1.Control/Hold',
+                request_serializer=bgpmon__pb2.HoldRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.Release = channel.unary_unary(
+                '/bgpmon.v1.Control/Release',
+                request_serializer=bgpmon__pb2.ReleaseRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.Pause = channel.unary_unary(
+                '/bgpmon.v1.Control/Pause',
+                request_serializer=bgpmon__pb2.PauseRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.Resume = channel.unary_unary(
+                '/bgpmon.v1.Control/Resume',
+                request_serializer=bgpmon__pb2.ResumeRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
         self.Reload = channel.unary_unary(
                 '/bgpmon.v1.Control/Reload',
                 request_serializer=bgpmon__pb2.ReloadRequest.SerializeToString,
@@ -493,7 +1013,8 @@ class ControlStub:
 
 
 class ControlServicer:
-    """Everything that changes something.  Who asks is told by the socket's file mode, never by the request.
+    """Everything that changes something.  Who asks is told by the credentials of the socket's peer (SO_PEERCRED) or by a
+    signature in the request, never by a name in it.
 
     A call goes on to its end although the caller has gone: nothing is left half done.
     """
@@ -506,14 +1027,63 @@ class ControlServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Approve(self, request, context):
-        """Approves a frozen plan and applies what still matches.
+        """Records an approval; with the last one that is needed the plan is applied, or queued until its window opens.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Reject(self, request, context):
-        """Refuses a frozen plan.
+        """Refuses a plan that has not been applied.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Confirm(self, request, context):
+        """Keeps a change that soaks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollBack(self, request, context):
+        """Takes back a change that soaks; of an older one, freezes the way back as a plan of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Extend(self, request, context):
+        """Moves the deadline of a change that soaks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Hold(self, request, context):
+        """Keeps operations out of plans for a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Release(self, request, context):
+        """Ends a hold.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Pause(self, request, context):
+        """Lets nothing be written until resumed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Resume(self, request, context):
+        """Lets things be written again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -551,6 +1121,41 @@ def add_ControlServicer_to_server(servicer, server):
                     request_deserializer=bgpmon__pb2.RejectRequest.FromString,
                     response_serializer=bgpmon__pb2.Document.SerializeToString,
             ),
+            'Confirm': grpc.unary_unary_rpc_method_handler(
+                    servicer.Confirm,
+                    request_deserializer=bgpmon__pb2.ConfirmRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'RollBack': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollBack,
+                    request_deserializer=bgpmon__pb2.RollBackRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'Extend': grpc.unary_unary_rpc_method_handler(
+                    servicer.Extend,
+                    request_deserializer=bgpmon__pb2.ExtendRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'Hold': grpc.unary_unary_rpc_method_handler(
+                    servicer.Hold,
+                    request_deserializer=bgpmon__pb2.HoldRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'Release': grpc.unary_unary_rpc_method_handler(
+                    servicer.Release,
+                    request_deserializer=bgpmon__pb2.ReleaseRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'Pause': grpc.unary_unary_rpc_method_handler(
+                    servicer.Pause,
+                    request_deserializer=bgpmon__pb2.PauseRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'Resume': grpc.unary_unary_rpc_method_handler(
+                    servicer.Resume,
+                    request_deserializer=bgpmon__pb2.ResumeRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
             'Reload': grpc.unary_unary_rpc_method_handler(
                     servicer.Reload,
                     request_deserializer=bgpmon__pb2.ReloadRequest.FromString,
@@ -570,7 +1175,8 @@ def add_ControlServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Control:
-    """Everything that changes something.  Who asks is told by the socket's file mode, never by the request.
+    """Everything that changes something.  Who asks is told by the credentials of the socket's peer (SO_PEERCRED) or by a
+    signature in the request, never by a name in it.
 
     A call goes on to its end although the caller has gone: nothing is left half done.
     """
@@ -645,6 +1251,195 @@ class Control:
             target,
             '/bgpmon.v1.Control/Reject',
             bgpmon__pb2.RejectRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Confirm(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Control/Confirm',
+            bgpmon__pb2.ConfirmRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollBack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Control/RollBack',
+            bgpmon__pb2.RollBackRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Extend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Control/Extend',
+            bgpmon__pb2.ExtendRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Hold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Control/Hold',
+            bgpmon__pb2.HoldRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Release(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Control/Release',
+            bgpmon__pb2.ReleaseRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Pause(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Control/Pause',
+            bgpmon__pb2.PauseRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Resume(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Control/Resume',
+            bgpmon__pb2.ResumeRequest.SerializeToString,
             bgpmon__pb2.Document.FromString,
             options,
             channel_credentials,

@@ -12,7 +12,7 @@ from programmer.errors import PlanStale
 from programmer.fib import ForeignRoute, Ownership, TableImage, Verb, Write, WriteResult
 from programmer.journal import Journal
 from programmer.plan import Action, Gate, Operation, Plan, RuleOperation
-from programmer.reconciler import Reconciler, TableSpec
+from programmer.reconciler import Reconciler, TableSpec, apply_plan, withdraw_all
 from programmer.reconciler.loop import BATCH, READ_BACK_DEADLINE
 from programmer.route import Family, Forwarding, PrefixKey, Rule, key_of
 from tests.contract.stage import METRIC, OTHER, OURS, TABLE, net, via
@@ -133,7 +133,7 @@ async def test_approve_mode_writes_nothing_until_a_plan_is_applied() -> None:
     await rig.turn(20, seconds=60.0)
     assert rig.fib.asked == []
     plan = rig.plan(rig.reconciler.live_operations(), rig.reconciler.pending_rules())
-    applied = await rig.reconciler.apply_plan(plan, "alice", 10, 5.0)
+    applied = await apply_plan(rig.reconciler, plan, "alice", 10, 5.0)
     assert (applied.done, applied.failed, applied.stale) == (4, 0, 0)
     await rig.turn(4)
     assert await rig.installed() == {key(A): rig.east(), key(B): rig.west()}
@@ -163,7 +163,7 @@ async def test_nothing_is_removed_before_knowledge_is_complete() -> None:
     assert set(await rig.installed()) == {key(A), key(B)}
     plan = rig.plan([Operation(TABLE, V4, key(A), rig.east(), None)])
     with pytest.raises(PlanStale):
-        await rig.reconciler.apply_plan(plan, "alice", 10, 5.0)
+        await apply_plan(rig.reconciler, plan, "alice", 10, 5.0)
     rig.reconciler.allow_removals(TABLE, V4, allowed=True)
     await rig.turn(4)
     assert set(await rig.installed()) == {key(B)}
@@ -319,7 +319,7 @@ async def test_stale_operations_of_a_plan_are_left_out() -> None:
     await rig.turn(2)
     plan = rig.plan(rig.reconciler.live_operations())
     rig.want({A: rig.west()})
-    applied = await rig.reconciler.apply_plan(plan, "alice", 1, 0.0)
+    applied = await apply_plan(rig.reconciler, plan, "alice", 1, 0.0)
     assert (applied.done, applied.failed, applied.stale) == (2, 0, 1)
     assert set(await rig.installed()) == {key(B), key(C)}
 
@@ -331,7 +331,7 @@ async def test_a_plan_that_drifted_too_far_writes_nothing() -> None:
     plan = rig.plan(rig.reconciler.live_operations())
     rig.want({A: None, B: None})
     with pytest.raises(PlanStale, match="2 of 3"):
-        await rig.reconciler.apply_plan(plan, "alice", 1, 5.0)
+        await apply_plan(rig.reconciler, plan, "alice", 1, 5.0)
     assert rig.fib.asked == []
 
 
@@ -340,9 +340,9 @@ async def test_a_plan_does_nothing_twice() -> None:
     rig.want({A: rig.east()})
     await rig.turn(2)
     plan = rig.plan(rig.reconciler.live_operations())
-    await rig.reconciler.apply_plan(plan, "alice", 10, 5.0)
+    await apply_plan(rig.reconciler, plan, "alice", 10, 5.0)
     with pytest.raises(PlanStale):
-        await rig.reconciler.apply_plan(plan, "alice", 10, 5.0)
+        await apply_plan(rig.reconciler, plan, "alice", 10, 5.0)
     assert len(rig.fib.asked) == 1
 
 
@@ -418,7 +418,7 @@ async def test_withdraw_all_removes_ours_only_and_stops() -> None:
     rig.want({A: rig.east(), B: rig.west()})
     await rig.turn(4)
     rig.put(A, rig.west(metric=OLD_METRIC), OURS)
-    applied = await rig.reconciler.withdraw_all("alice")
+    applied = await withdraw_all(rig.reconciler, "alice")
     assert (applied.done, applied.failed) == (4, 0)
     asked = len(rig.fib.asked)
     await rig.turn(20, seconds=60.0)

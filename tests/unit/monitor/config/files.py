@@ -79,6 +79,41 @@ domains:
 )
 """The design's example with a BMP source and its domain."""
 
+CHANGE = (
+    BOTH
+    + """\
+  rules:
+    - {match: "op=- and state=dead-next-hop", decision: auto, per_minute: 1000}
+    - {name: many, match: "class=mass-delete", approve: 1, ticket: "^CHG-[0-9]+$", risk: high}
+    - {match: "class=add-small", decision: auto, in_window: true}
+    - {match: "class=protect-node", decision: deny}
+    - {match: "*", approve: 1}
+  allow_local: true
+  self_approve: false
+  soak:
+    duration: 5m
+    most: 15m
+    probes:
+      - {name: api, tcp: "10.96.0.1:443", domain: storage, interval: 5s, timeout: 2s, failures: 2, warn_factor: 5}
+      - {name: gw, icmp: 198.51.100.1, source: 198.51.100.7, interface: eth1, mark: 7}
+      - {name: web, http: "https://127.0.0.1:8443/healthz", statuses: [200, 399], host: shop.example, insecure: true}
+      - {name: sessions, bgp: storage}
+windows:
+  - {name: nightly, cron: "0 22 * * 1-4", duration: 1h, timezone: Europe/Berlin}
+  - {name: freeze, kind: deny, cron: "0 0 20 12 *", duration: 14d, timezone: UTC}
+journal: {keep: 30d}
+"""
+)
+"""The same with change control that needs no signers."""
+
+SIGNERS = """\
+# Who may sign.
+alice@corp ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF9saQSc3m/EslcTgqscDQc1Q4hpHevefu0u+1gR/Ll3
+bob@corp namespaces="bgpmon-plan@v1,file" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICucL9GcARX/PyZqB3zleiKaeH63eQJMqBdeRr5QMwDj
+carol@corp valid-after="20200101Z" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBjur1nkJnxOAR8Vk05hrDgBE5cO6pYuk9omCIAn12jV
+"""
+"""A signers file with three people; the keys were made for it, and nobody has their private halves."""
+
 
 def loaded(text: str, overrides: Overrides | None = None, environment: dict[str, str] | None = None) -> Loaded:
     """Load *text* as the file ``bgpmon.yaml``."""

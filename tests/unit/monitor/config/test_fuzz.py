@@ -13,7 +13,7 @@ from monitor.config.document import read_document
 from monitor.config.loader import load_octets
 from monitor.config.parse import bmp_listen, listen_place
 from monitor.config.schema import known_keys
-from tests.unit.monitor.config.files import BOTH, loaded, problems_of
+from tests.unit.monitor.config.files import CHANGE, loaded, problems_of
 
 WORDS = st.sampled_from(
     [
@@ -35,6 +35,14 @@ WORDS = st.sampled_from(
         "post",
         "%",
         "^(",
+        "class=delete",
+        "op=+ and op=-",
+        "0 22 * * 1-4",
+        "UTC",
+        "deny",
+        "198.51.100.1:443",
+        "http://127.0.0.1/",
+        "/etc/hostname",
     ]
 )
 SCALARS = st.one_of(
@@ -55,9 +63,9 @@ def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-EXAMPLE = yaml.safe_load(BOTH)
+EXAMPLE = yaml.safe_load(CHANGE)
 PLACES = places(EXAMPLE)
-MAPPINGS = [(), *(path for path in PLACES if isinstance(read_document("f", BOTH.encode()).value(path), dict))]
+MAPPINGS = [(), *(path for path in PLACES if isinstance(read_document("f", CHANGE.encode()).value(path), dict))]
 
 
 def at(data: Any, path: tuple[Any, ...]) -> Any:
@@ -121,7 +129,7 @@ def test_whatever_a_source_has_it_is_of_one_kind_and_closed_to_strangers(source:
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_damaged_text_gives_a_config_or_a_config_error(data: st.DataObject) -> None:
-    text = BOTH
+    text = CHANGE
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
         stop = min(len(text), start + data.draw(st.integers(0, 12)))

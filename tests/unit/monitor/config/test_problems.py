@@ -27,10 +27,23 @@ def imported(marked: str) -> str:
     ("marked", "key", "message", "hint"),
     [
         ("«mod»: auto\n" + DOMAIN, "mod", "unknown key 'mod'", "did you mean mode?"),
-        ("«windows»: []\n" + DOMAIN, "windows", "unknown key 'windows'", "known: api, approval"),
+        ("«window»: []\n" + DOMAIN, "window", "unknown key 'window'", "did you mean windows?"),
         ("«web»: {listen: 127.0.0.1}\n" + DOMAIN, "web", "unknown key 'web'", "known:"),
-        (DOMAIN + "approval: {«soak»: {}}\n", "approval.soak", "unknown key 'soak'", "expires, max_drift"),
-        (DOMAIN + "approval: {«rules»: []}\n", "approval.rules", "unknown key 'rules'", "known:"),
+        (DOMAIN + "approval: {«soaks»: {}}\n", "approval.soaks", "unknown key 'soaks'", "did you mean soak?"),
+        (DOMAIN + "approval: {soak: {«probe»: []}}\n", "approval.soak.probe", "unknown key 'probe'", "probes?"),
+        (
+            DOMAIN + "approval: {rules: [{match: '*', approve: 1, «tickets»: CHG}]}\n",
+            "approval.rules[0].tickets",
+            "unknown key 'tickets'",
+            "did you mean ticket?",
+        ),
+        (
+            DOMAIN + "approval: {soak: {probes: [{name: a, bgp: storage, «udp»: 1}]}}\n",
+            "approval.soak.probes[0].udp",
+            "unknown key 'udp'",
+            "known: bgp",
+        ),
+        ("journal: {«kept»: 90d}\n" + DOMAIN, "journal.kept", "unknown key 'kept'", "did you mean keep?"),
         (DOMAIN.replace("gobgp:", "«grpc»: 1, gobgp:"), "sources.fabric.grpc", "unknown key 'grpc'", "gobgp"),
         (
             BMP.replace("bmp:", "«allow_uid»: 0, bmp:"),

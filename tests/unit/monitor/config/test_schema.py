@@ -33,12 +33,28 @@ def test_the_sample_passes_without_a_warning() -> None:
 
 def test_the_sample_passes_with_its_commented_keys_switched_on() -> None:
     text = SAMPLE.replace("# netns:", "netns:")
-    for line in ("remote:", "  gobgp: ", "  tls: ", "cilium: "):
+    for line in (
+        "remote:",
+        "  gobgp: ",
+        "  tls: ",
+        "cilium: ",
+        "rules:",
+        "  - {",
+        "soak:",
+        "  duration: ",
+        "  probes:",
+    ):
         text = text.replace(f"  # {line}", f"  {line}")
+    text = text.replace("  #     - {", "      - {").replace("# windows:", "windows:").replace("#   - {", "  - {")
     config = config_of(text)
     assert config.netns == "/proc/1/ns/net"
     assert config.source("remote").tls is not None
     assert config.source("cilium").bmp == "127.0.0.1:11019"
+    assert [rule.name for rule in config.approval.rules][-2:] == ["few-adds", "rule 5"]
+    assert config.approval.soak is not None
+    assert [probe.name for probe in config.approval.soak.probes] == ["api", "sessions"]
+    assert [window.name for window in config.windows] == ["nightly", "freeze"]
+    assert all("no domain uses the source" in warning for warning in config.warnings)
 
 
 def test_the_schema_is_closed_everywhere_and_names_its_draft() -> None:
@@ -55,6 +71,12 @@ def test_the_schema_has_defaults_as_the_file_writes_them() -> None:
     assert domain["stale_after"]["default"] == "10m"
     assert domain["families"]["default"] == ["ipv4", "ipv6"]
     assert domain["default_route"]["enum"] == ["deny", "accept"]
+    assert json_schema()["$defs"]["JournalModel"]["properties"]["keep"]["default"] == "90d"
+    probe = json_schema()["$defs"]["ProbeModel"]["properties"]
+    assert (probe["interval"]["default"], probe["statuses"]["default"]) == ("5s", [200, 399])
+    rule = json_schema()["$defs"]["ApprovalRuleModel"]["properties"]
+    assert rule["decision"]["enum"] == ["auto", "approve", "deny"]
+    assert (rule["match"]["type"], rule["approve"]["maximum"]) == ("string", 16)
 
 
 def test_the_schema_of_a_source_allows_what_the_loader_allows() -> None:
@@ -76,6 +98,39 @@ def test_the_schema_of_a_source_allows_what_the_loader_allows() -> None:
             source = ", ".join(f"{key}: {values[key]}" for key in keys)
             text = DOMAIN.replace('gobgp: "127.0.0.1:50051"', source)
             assert (kinds.count(True) == 1 and needed <= set(keys)) is (not problems_of(text)), source
+
+
+def test_the_schema_of_a_probe_allows_what_the_loader_allows() -> None:
+    schema = json_schema()["$defs"]["ProbeModel"]
+    values = {
+        "tcp": "'10.0.0.1:1'",
+        "icmp": "10.0.0.1",
+        "http": "'https://127.0.0.1/'",
+        "bgp": "storage",
+        "domain": "storage",
+        "source": "10.0.0.2",
+        "interface": "eth1",
+        "mark": "1",
+        "interval": "4s",
+        "timeout": "1s",
+        "failures": "3",
+        "warn_factor": "3",
+        "statuses": "[200, 200]",
+        "host": "a.example",
+        "insecure": "true",
+    }
+    assert {"name", *values} == set(schema["properties"])
+    for count in range(3):
+        for keys in combinations(values, count):
+            kinds = [set(kind["required"]) <= set(keys) for kind in schema["oneOf"]]
+            fits = all(
+                any(set(kind["required"]) <= set(keys) for kind in part["then"].get("anyOf", [part["then"]]))
+                for part in schema["allOf"]
+                if set(part["if"]["required"]) <= set(keys)
+            )
+            probe = ", ".join(["name: a", *(f"{key}: {values[key]}" for key in keys)])
+            text = f"{DOMAIN}approval: {{soak: {{probes: [{{{probe}}}]}}}}\n"
+            assert (kinds.count(True) == 1 and fits) is (not problems_of(text)), probe
 
 
 def test_every_key_of_the_schema_is_in_the_reference() -> None:
@@ -111,6 +166,10 @@ def test_known_keys_follow_the_path() -> None:
     assert known_keys(("domains", "storage", "rules", 0)) == ["from", "to", "priority"]
     assert "as_path" in known_keys(("domains", "storage", "import", 3, "accept"))
     assert known_keys(("domains",)) == []
+    assert known_keys(("approval", "soak"))[:2] == ["duration", "most"]
+    assert known_keys(("approval", "rules", 0))[:3] == ["name", "match", "decision"]
+    assert known_keys(("windows", 1)) == ["name", "kind", "cron", "duration", "timezone"]
+    assert known_keys(("approval", "groups")) == []
     assert known_keys(("nonsense", 3)) == []
 
 

@@ -1,0 +1,273 @@
+"""The effect of a plan in words and documents: who carries the traffic before and after, how much moves, what needs a look."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+
+from monitor.engine.core import Engine
+from monitor.engine.text import forwarding_text, hop_text, interface_name, plural
+from monitor.ports import Document
+from programmer.effect import (
+    Carrier,
+    DefaultChange,
+    DefaultRoute,
+    OperationEffect,
+    Place,
+    PlanEffect,
+    Protected,
+    TableEffect,
+    TableKey,
+    TableView,
+    compute,
+)
+from programmer.errors import FibError
+from programmer.fib import Links, Ownership
+from programmer.plan import Action, Operation
+from programmer.route import MAIN_TABLE, Family, Forwarding, NextHop, PrefixKey, text_of
+
+FEW = 200
+"""Operations whose effect takes a few milliseconds; that of more is found out in a thread, on copies."""
+
+MOST_DETAILED = 5000
+ROUTE_OCTETS = 400
+"""About what one route takes of the kernel's memory: measured on Linux 6.18, both families, next hop shared."""
+
+_Group = tuple[tuple[int, ...], ...]
+
+
+@dataclass(slots=True)
+class Effect:
+    """What a plan does: the whole of it as a document, and one sentence for each of its first operations."""
+
+    document: Document = field(default_factory=dict)
+    sentences: dict[Operation, str] = field(default_factory=dict)
+
+
+async def effect_of(engine: Engine, operations: Sequence[Operation]) -> tuple[Effect, _Group]:
+    """Return the effect of *operations* on the tables as they are now, and the groups that lean on each other."""
+    views = await _views(engine, operations)
+    links = engine.reconciler.links
+    dead = {index for index, link in links.links.items() if not link.usable}
+    destinations = engine.reconciler.judge.destinations.all
+    protected = [Protected(found.name, found.address.packed) for found in destinations]
+    lengths = {family: min(item.default_lengths.of(family) for item in engine.config.domains) for family in Family}
+
+    def work() -> PlanEffect:
+        return compute(operations, views, dead=dead, protected=protected, detailed=MOST_DETAILED, cover_all=lengths)
+
+    found = work() if len(operations) <= FEW else await asyncio.to_thread(work)
+    sentences = {item.operation: sentence(links, item) for item in found.operations}
+    return Effect(_document(engine, found, len(operations)), sentences), found.groups
+
+
+async def _views(engine: Engine, operations: Sequence[Operation]) -> dict[TableKey, TableView]:
+    """Return what the tables of a plan hold; copies where others have their turn while it is looked at."""
+    copied = len(operations) > FEW
+    views: dict[TableKey, TableView] = {}
+    touched = {(operation.table, operation.family) for operation in operations}
+    for table, family in sorted(touched):
+        fallback = await _main(engine, family) if table != MAIN_TABLE else None
+        state = engine.reconciler.tables.get((table, family))
+        if state is None:
+            views[table, family] = TableView({}, {}, fallback)
+            continue
+        routes, foreign = state.image.routes, state.image.foreign
+        views[table, family] = TableView(
+            dict(routes) if copied else routes, dict(foreign) if copied else foreign, fallback
+        )
+    return views
+
+
+async def _main(engine: Engine, family: Family) -> dict[PrefixKey, Forwarding]:
+    """Return where a lookup goes on that finds nothing in a domain's table: the main table, lowest metrics only."""
+    reconciler = engine.reconciler
+    state = reconciler.tables.get((MAIN_TABLE, family))
+    try:
+        # Nobody has the protocol 0 and no metric: so everything is told as somebody else's.
+        image = state.image if state else await reconciler.fib.read(MAIN_TABLE, family, Ownership(0, frozenset()))
+    except FibError:
+        return {}
+    found = dict(image.routes)
+    for (key, metric), route in image.foreign.items():
+        if key not in found or metric < found[key].metric:
+            found[key] = route.forwarding
+    return found
+
+
+def sentence(links: Links, effect: OperationEffect) -> str:
+    """Return what one operation does to the traffic of its prefix: ``256 addresses fall to 10.1.0.0/16 via …``."""
+    operation, after, before = effect.operation, effect.after, effect.before
+    many = amount(effect.addresses, operation.family)
+    if operation.action is Action.REMOVE:
+        if after.place is Place.NONE:
+            return f"{many} have no route any more"
+        if not effect.addresses:
+            return f"nothing moves: {carrier_text(links, operation.family, after)} goes the same way"
+        return f"{many} fall to {carrier_text(links, operation.family, after)}"
+    if operation.action is Action.ADD:
+        if before.place is Place.NONE:
+            return f"{many} get a route"
+        if not effect.addresses:
+            return f"nothing moves: same next hops as {_prefix(operation.family, before)}"
+        return f"{many} leave {carrier_text(links, operation.family, before)}"
+    if not effect.addresses:
+        return "no address gets other next hops"
+    old, new = effect.width_before, effect.width_after
+    if old.total != new.total:
+        return f"{many} are spread over {plural(new.live, 'live next hop')} instead of {old.live}"
+    return f"{many} move"
+
+
+def carrier_text(links: Links, family: Family, carrier: Carrier) -> str:
+    """Return ``10.1.0.0/16 via 192.0.2.1 dev eth0``, and where it stands when that is another place than the table."""
+    if carrier.forwarding is None:
+        return "no route"
+    where = {Place.FOREIGN: " (foreign)", Place.FALLBACK: " (table main)"}.get(carrier.place, "")
+    uneven = len({hop.weight for hop in carrier.next_hops}) > 1
+    hops = ", ".join(hop_text(links, hop, weighted=uneven) for hop in carrier.next_hops)
+    words = hops or (forwarding_text(links, carrier.forwarding) or "")
+    return f"{_prefix(family, carrier)} {words}{where}"
+
+
+def _prefix(family: Family, carrier: Carrier) -> str:
+    return text_of(family, carrier.key) if carrier.key is not None else "nothing"
+
+
+def amount(addresses: int, family: Family) -> str:
+    """Return a number of addresses as people take it in: ``256 addresses``, ``3 /64s``."""
+    if family is Family.IPV6 and addresses >= 1 << 64:
+        return f"{addresses >> 64:,} /64{'s' if addresses >> 64 != 1 else ''}"
+    return f"{addresses:,} address{'es' if addresses != 1 else ''}"
+
+
+def _document(engine: Engine, effect: PlanEffect, operations: int) -> Document:
+    links = engine.reconciler.links
+    tables = [_table(engine, links, table) for table in effect.tables]
+    return {
+        "addresses": {family.label: effect.addresses(family) for family in Family},
+        "moved": ", ".join(amount(effect.addresses(family), family) for family in Family if effect.addresses(family)),
+        "tables": tables,
+        "protected": [
+            {
+                "name": change.protected.name,
+                "table": change.table,
+                "before": carrier_text(links, change.family, change.before),
+                "after": carrier_text(links, change.family, change.after),
+            }
+            for change in effect.protected
+        ],
+        "foreign": len(effect.foreign),
+        "checks": _checks(engine, effect, operations),
+    }
+
+
+def _table(engine: Engine, links: Links, table: TableEffect) -> Document:
+    return {
+        "domain": engine.domain_of_table(table.table),
+        "table": table.table,
+        "family": table.family.label,
+        "add": table.adds,
+        "change": table.changes,
+        "remove": table.removals,
+        "routes_before": table.size_before,
+        "routes_after": table.size_after,
+        "percent": round(table.percent, 3),
+        "addresses": table.addresses,
+        "next_hop_moves": table.hop_changes,
+        "covered_adds": table.covered_adds,
+        "quiet_adds": table.quiet_adds,
+        "narrowed": table.narrowed,
+        "widened": table.widened,
+        "default_route": default_text(links, table.family, table.default),
+        "load": [
+            {
+                "next_hop": _hop_name(links, NextHop(load.gateway, load.ifindex)),
+                "interface": interface_name(links, load.ifindex),
+                "routes_before": load.routes_before,
+                "routes_after": load.routes_after,
+                "percent_before": round(load.percent_before, 2),
+                "percent_after": round(load.percent_after, 2),
+                "note": "new" if load.new else "no longer used" if load.vanishes else "",
+            }
+            for load in table.load
+        ],
+    }
+
+
+def _hop_name(links: Links, hop: NextHop) -> str:
+    return str(hop.address) if hop.address else interface_name(links, hop.ifindex)
+
+
+def default_text(links: Links, family: Family, default: DefaultRoute) -> str:
+    """Return what happens to the default route, in words."""
+    before, after = (carrier_text(links, family, carrier) for carrier in (default.before, default.after))
+    words = {
+        DefaultChange.UNCHANGED: "unchanged",
+        DefaultChange.ADDED: f"added: {after}; before: {before}",
+        DefaultChange.REMOVED: f"removed: {before}; then: {after}",
+        DefaultChange.CHANGED: f"changed from {before} to {after}",
+    }[default.change]
+    if default.cover_alls:
+        words += (
+            f"; {plural(len(default.cover_alls), 'operation')} on prefixes so short that they act as a default route"
+        )
+    return words
+
+
+def _checks(engine: Engine, effect: PlanEffect, operations: int) -> list[Document]:
+    """Return what was looked at, each with ``ok``, ``look`` (a person should) or ``block``."""
+    touched = [table for table in effect.tables if table.default.touched]
+    moved = [change.protected.name for change in effect.protected if change.moves]
+    dead = [item for item in effect.operations if item.operation.after is not None and not item.width_after.live]
+    narrowed = sum(table.narrowed for table in effect.tables)
+    quiet, covered = (sum(getattr(table, name) for table in effect.tables) for name in ("quiet_adds", "covered_adds"))
+    lost = [item for item in effect.operations if item.after.place is Place.NONE and item.addresses]
+    found = [
+        ("default-route", "look" if touched else "ok",
+         f"touched in {', '.join(f'table {table.table} {table.family.label}' for table in touched)}" if touched
+         else "unchanged in every domain"),
+        ("next-hops", "look" if dead else "ok",
+         f"{plural(len(dead), 'route')} would have no live next hop" if dead
+         else "every route has a next hop on a link that is up"),
+        ("protected", "look" if moved else "ok",
+         f"reached another way afterwards: {', '.join(sorted(set(moved)))}" if moved
+         else "no destination that is looked after is reached another way"),
+        ("traffic-lost", "look" if lost else "ok",
+         f"{plural(len(lost), 'prefix').replace('prefixs', 'prefixes')} would have no route at all" if lost
+         else "every address that has a route keeps one"),
+        ("ecmp", "look" if narrowed else "ok",
+         f"{plural(narrowed, 'route')} would have fewer live next hops" if narrowed else "never narrower"),
+        ("foreign", "block" if effect.foreign else "ok",
+         f"{plural(len(effect.foreign), 'operation')} would meet a foreign route" if effect.foreign
+         else "no foreign route is touched"),
+        ("covered", "ok", f"{quiet} of {covered} covered additions change nothing: same next hops as their cover"),
+        _room(effect),
+    ]  # fmt: skip
+    if operations > MOST_DETAILED:
+        found.append(
+            ("detail", "ok", f"looked at one by one: the first {MOST_DETAILED:,} of {operations:,} operations")
+        )
+    return [{"check": name, "verdict": verdict, "text": text} for name, verdict, text in found]
+
+
+def _room(effect: PlanEffect) -> tuple[str, str, str]:
+    """Compare what the new routes take with what the machine has left (proc(5), MemAvailable)."""
+    more = sum(table.size_after - table.size_before for table in effect.tables)
+    needed = max(more, 0) * ROUTE_OCTETS
+    available = available_memory()
+    if available is None:
+        return "room", "look", f"{more:+,} routes; how much memory is left is not known"
+    verdict = "ok" if needed * 4 < available else "look"
+    return "room", verdict, f"{more:+,} routes, about {needed / 1e6:,.1f} MB of {available / 1e6:,.0f} MB available"
+
+
+def available_memory(file: FilePath = FilePath("/proc/meminfo")) -> int | None:
+    """Return the memory that is left, in octets; None where the kernel does not say."""
+    try:
+        for line in file.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        return None
+    return None

@@ -1,0 +1,261 @@
+"""Answers about plans, windows and holds; nothing here changes anything."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.change.quorum import requirement_of
+from monitor.change.statement import NAMESPACE, Act
+from monitor.engine import overview
+from monitor.engine.change import ChangeControl
+from monitor.engine.core import Engine
+from monitor.engine.effects import Effect, effect_of
+from monitor.engine.flight import Progress, progress_of
+from monitor.engine.planrows import MOST_OPERATIONS, operation_rows
+from monitor.engine.plans import StoredPlan, find_plan, load_plan, plan_document, statement_of
+from monitor.engine.slices import Smallest, Turns
+from monitor.engine.text import moment, operation_document
+from monitor.errors import BadRequest
+from monitor.ports import Document
+from programmer.approval import WAITING, PlanState
+from programmer.plan import Operation, short_digest
+from programmer.route import Family, PrefixKey, TableId
+
+MOST_COMPARED = 1000
+"""Operations in each list of a comparison."""
+
+MOST_EXPORTED = 100_000
+"""Operations in one exported plan: more do not fit one answer."""
+
+Place = tuple[TableId, Family, PrefixKey]
+
+
+@dataclass
+class PlanFeed:
+    """The part of the read half that is about plans."""
+
+    engine: Engine
+    change: ChangeControl
+
+    async def plan(self, digest: str = "") -> Document:
+        """The live plan, or the frozen one of *digest*."""
+        if digest:
+            return self._frozen(find_plan(self.engine, digest))
+        rules = self.engine.reconciler.pending_rules()
+        operations, total = await self._first_operations()
+        effect, _ = await effect_of(self.engine, operations) if operations else (Effect(), ())
+        rows = operation_rows(self.engine, rules, operations, effect)
+        total += len(rules)
+        return overview.plan_head(self.engine) | {
+            "operations": rows,
+            "total": total,
+            "truncated": len(rows) < total,
+            "effect": effect.document,
+            "change": self.change.document(),
+        }
+
+    async def _first_operations(self) -> tuple[list[Operation], int]:
+        """Return the first ``MOST_OPERATIONS`` of the live plan in its order, and how many there are; in slices."""
+        turns = Turns()
+        first: Smallest[Place] = Smallest(MOST_OPERATIONS)
+        for (table, family), state in list(self.engine.reconciler.tables.items()):
+            for step, key in enumerate(state.pending()):
+                if not step & 127:
+                    await turns.pause()
+                first.offer((table, family, key), (table, family, key))
+        states = self.engine.reconciler.tables
+        pending = [
+            states[table, family].operation(key)
+            for table, family, key in first.items()
+            if (table, family) in states and key in states[table, family].difference
+        ]
+        return pending, first.count
+
+    def _frozen(self, stored: StoredPlan) -> Document:
+        head, now = stored.head, time.time()
+        shown: Any = head["shown"]
+        total: Any = head["total"]
+        over = stored.state in WAITING and now >= stored.expires_at
+        standing = self.change.standing(stored, now)
+        progress = self.progress(stored.digest)
+        return {
+            "number": stored.number,
+            "digest": stored.digest,
+            "short": short_digest(stored.digest),
+            "state": PlanState.EXPIRED.value if over else stored.state.value,
+            "kind": head["kind"],
+            "rolls_back": head.get("rolls_back"),
+            "node": self.engine.config.node,
+            "frozen_by": stored.actor,
+            "author": head["author"],
+            "created_at": moment(stored.created_at),
+            "expires_at": moment(stored.expires_at),
+            "detail": stored.detail,
+            "risk": head["risk"],
+            "summary": head["summary"],
+            "by_domain": head["by_domain"],
+            "requirement": head["requirement"],
+            "approvals": {
+                "have": standing.have,
+                "need": standing.need,
+                "enough": standing.enough,
+                "missing": standing.missing,
+                "items": self._approvals(stored, now),
+            },
+            "window": self._window(now),
+            "soak": self._terms(),
+            "groups": head["groups"],
+            "left_out": head["left_out"],
+            "effect": head["effect"],
+            "progress": progress.document() if progress else None,
+            "probes": self._probes(stored, progress),
+            "operations": shown,
+            "total": total,
+            "truncated": len(shown) < total,
+        }
+
+    def _approvals(self, stored: StoredPlan, now: float) -> list[Document]:
+        return [
+            {
+                "principal": item.principal,
+                "method": item.method,
+                "act": item.act,
+                "at": moment(item.at),
+                "expires": moment(item.expires) if item.expires else None,
+                "counts": not item.expires or now < item.expires,
+                "ticket": item.ticket,
+                "comment": item.comment,
+            }
+            for item in self.engine.journal.approvals(stored.digest)
+        ]
+
+    def _window(self, now: float) -> Document:
+        state = self.change.conductor.window(now)
+        return {"open": state.open, "text": state.text}
+
+    def _terms(self) -> Document | None:
+        soak = self.engine.config.approval.soak
+        if soak is None:
+            return None
+        return {
+            "seconds": soak.duration,
+            "most_seconds": soak.most,
+            "probes": [{"name": probe.name, "kind": probe.kind.value, "target": probe.target} for probe in soak.probes],
+        }
+
+    def _probes(self, stored: StoredPlan, progress: Progress | None) -> list[dict[str, Any]]:
+        flight = self.change.conductor.flight
+        if flight is not None and flight.digest == stored.digest:
+            return [watch.document() for watch in flight.watches]
+        return progress.probes if progress else []
+
+    def progress(self, digest: str) -> Progress | None:
+        """Return how far the application of a plan is, or came."""
+        flight = self.change.conductor.flight
+        if flight is not None and flight.digest == digest:
+            return flight.progress
+        return progress_of(self.engine.journal.progress(digest))
+
+    async def plans(self, limit: int = 20) -> Document:
+        """``{items}``: the newest first, without their operations."""
+        found = self.engine.journal.plans_in([state.value for state in PlanState], limit or 20)
+        return {"items": [self._brief(StoredPlan.of(item)) for item in found]}
+
+    def _brief(self, stored: StoredPlan) -> Document:
+        head = find_plan(self.engine, stored.digest).head
+        return {
+            "number": stored.number,
+            "digest": stored.digest,
+            "short": short_digest(stored.digest),
+            "state": stored.state.value,
+            "kind": head["kind"],
+            "summary": head["summary"],
+            "risk": head["risk"],
+            "created_at": moment(stored.created_at),
+            "expires_at": moment(stored.expires_at),
+            "frozen_by": stored.actor,
+            "detail": stored.detail,
+        }
+
+    async def compare(self, one: str, other: str = "") -> Document:
+        """``{first, second, same, changed, only_first, only_second}``; without *other* the second one is the live plan."""
+        first = {_place(item): item for item in (await load_plan(self.engine, find_plan(self.engine, one))).operations}
+        if other:
+            found = await load_plan(self.engine, find_plan(self.engine, other))
+            second = {_place(item): item for item in found.operations}
+        else:
+            second = {_place(item): item for item in self.engine.reconciler.live_operations()}
+        changed = [place for place in first.keys() & second.keys() if first[place] != second[place]]
+        lists = {
+            "only_first": [first[place] for place in sorted(first.keys() - second.keys())],
+            "only_second": [second[place] for place in sorted(second.keys() - first.keys())],
+            "changed": [second[place] for place in sorted(changed)],
+        }
+        document: Document = {
+            "first": one,
+            "second": other or "live",
+            "same": len(first.keys() & second.keys()) - len(changed),
+            "counts": {name: len(found) for name, found in lists.items()},
+            "truncated": any(len(found) > MOST_COMPARED for found in lists.values()),
+        }
+        return document | {name: [self._short(item) for item in found[:MOST_COMPARED]] for name, found in lists.items()}
+
+    def _short(self, operation: Operation) -> Document:
+        domain = self.engine.domain_of_table(operation.table)
+        return operation_document(self.engine.reconciler.links, operation, domain)
+
+    async def export(self, digest: str) -> Document:
+        """``{format, digest, plan}``: everything that the digest is over."""
+        stored = find_plan(self.engine, digest)
+        plan = await load_plan(self.engine, stored)
+        if len(plan.operations) > MOST_EXPORTED:
+            raise BadRequest(f"a plan of {len(plan.operations):,} operations is too large to export in one answer")
+        return {"format": "bgpmon-plan/2", "digest": stored.digest, "plan": plan_document(plan)}
+
+    async def statement(self, digest: str, act: str = "approve", ticket: str = "", expires: float = 0.0) -> Document:
+        """The text to sign, and the commands that sign it and send it."""
+        if act not in {item.value for item in Act}:
+            raise BadRequest(f"{act!r} is none of {', '.join(item.value for item in Act)}")
+        stored = find_plan(self.engine, digest)
+        made = statement_of(stored, self.engine.config.node, Act(act), ticket, expires)
+        short = short_digest(stored.digest)
+        return {
+            "number": stored.number,
+            "digest": stored.digest,
+            "short": short,
+            "act": act,
+            "namespace": NAMESPACE,
+            "expires_at": moment(made.expires),
+            "text": made.text,
+            "sign": f"ssh-keygen -Y sign -n {NAMESPACE} -f ~/.ssh/id_ed25519 plan-{stored.number}.txt",
+            "send": f"bgpmon {act} {short} --statement plan-{stored.number}.txt --signature plan-{stored.number}.txt.sig",
+        }
+
+    async def windows(self, at: float = 0.0, count: int = 5) -> Document:
+        """When changes may be applied, from a moment on."""
+        return self.change.windows(at or time.time(), min(max(count, 1), 100))
+
+    async def holds(self) -> Document:
+        """``{items}``."""
+        return {"items": self.change.restraints.documents()}
+
+    async def judge(self, digest: str = "") -> Document:
+        """``{rules, items, requirement}``: which rule decides on each operation."""
+        rules = self.engine.config.approval.rules
+        document = await self.plan(digest)
+        rows: Any = document["operations"]
+        keys = ("op", "domain", "table", "prefix", "class", "risk", "decision", "rule")
+        wanted: Any = document.get("requirement")
+        return {
+            "rules": [
+                {"number": rule.number, "name": rule.name, "text": rule.text, "line": rule.line} for rule in rules
+            ],
+            "items": [{key: row.get(key) for key in keys} for row in rows],
+            "requirement": requirement_of(wanted).document() if wanted else None,
+            "total": document["total"],
+            "truncated": document["truncated"],
+        }
+
+
+def _place(operation: Operation) -> Place:
+    return operation.table, operation.family, operation.key

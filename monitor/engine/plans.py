@@ -1,0 +1,168 @@
+"""Frozen plans as they are stored, and how they are found again."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from monitor.change.statement import Act, Statement
+from monitor.engine.core import Engine
+from monitor.errors import BadRequest, Stale
+from monitor.ports import Document
+from programmer.approval import PlanState
+from programmer.errors import PlanRefused, PlanStale
+from programmer.plan import Plan, PlanKind, RuleOperation, operation_document, operation_of
+from programmer.route import Family, Prefix, Rule, TableId, key_of, prefix_of
+
+T = TypeVar("T")
+
+MANY = 2000
+"""Operations that are written or read in a few milliseconds; more of them are in a thread."""
+
+OPERATION_OCTETS = 80
+"""About what one stored operation takes."""
+
+AFTER_THE_PLAN = 86400.0
+"""Seconds after a plan's expiry at which what is said of it ends to count."""
+
+LEAST_DIGEST = 12
+"""Characters by which a plan is named at least."""
+
+
+class StoredPlan(NamedTuple):
+    """One plan of the journal, its operations not read yet.  Moments are seconds since the epoch."""
+
+    digest: str
+    number: int
+    state: PlanState
+    created_at: float
+    expires_at: float
+    actor: str
+    detail: str
+    body: str
+
+    @classmethod
+    def of(cls, row: tuple[str, int, str, float, float, str, str, str]) -> "StoredPlan":
+        """Return a row of the journal."""
+        digest, number, state, created, expires, actor, detail, body = row
+        return cls(digest, number, PlanState(state), created, expires, actor, detail, body)
+
+    @property
+    def head(self) -> Document:
+        """What is shown of it, as it was frozen."""
+        found = json.loads(self.body.partition("\n")[0])
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def large(self) -> bool:
+        """Whether reading its operations takes long enough for a thread."""
+        return len(self.body) > MANY * OPERATION_OCTETS
+
+
+def find_plan(engine: Engine, digest: str) -> StoredPlan:
+    """Return the one stored plan whose digest begins so.  Raises BadRequest, Stale."""
+    start = digest.replace("-", "").removeprefix("sha256:").lower()
+    if len(start) < LEAST_DIGEST or any(char not in "0123456789abcdef" for char in start):
+        raise BadRequest(
+            f"{digest!r} is no digest: give at least its first twelve characters, as `plan freeze` printed them"
+        )
+    found = engine.journal.plans(start)
+    if not found:
+        raise Stale(f"no plan {digest}; `bgpmon plan freeze` makes one")
+    return StoredPlan.of(found[0])
+
+
+def statement_of(stored: StoredPlan, node: str, act: Act, ticket: str, expires: float = 0.0) -> Statement:
+    """Return the statement that a person signs about a plan.  Raises BadRequest.
+
+    Without *expires* an approval ends with the plan, and any other decision a day after it, since a soak may outlast the plan.
+    """
+    ends = expires or stored.expires_at + (0.0 if act is Act.APPROVE else AFTER_THE_PLAN)
+    try:
+        return Statement(node=node, plan=stored.number, digest=stored.digest, act=act, expires=ends, ticket=ticket)
+    except ValueError as error:
+        raise BadRequest(f"no statement can be made of that: {error}") from error
+
+
+async def load_plan(engine: Engine, stored: StoredPlan) -> Plan:
+    """Return the operations of a plan; raises PlanRefused unless they are what the digest says, and of this node."""
+    plan, found = await aside(read_plan, stored.body, large=stored.large)
+    if found != stored.digest or plan.node != engine.config.node or plan.machine != engine.machine:
+        raise PlanRefused("the stored plan does not match its digest, or is another node's")
+    return plan
+
+
+def check_policy(engine: Engine, plan: Plan) -> None:
+    """Raise PlanStale where the configuration is no longer the one that the plan was frozen under."""
+    if plan.policy != engine.config.digest:
+        raise PlanStale("the configuration changed since the plan was frozen; freeze a new one")
+
+
+async def aside(work: Callable[..., T], *arguments: object, large: bool) -> T:
+    """Do pure work, in a thread where it is *large*."""
+    return await asyncio.to_thread(work, *arguments) if large else work(*arguments)
+
+
+def stored_plan(plan: Plan, head: Document) -> tuple[str, str]:
+    """Return a plan's digest and its stored form: a line with what is shown of it, one with the plan, one per operation.
+
+    Takes seconds for a million operations; each line is encoded on its own, so that the loop goes on beside the thread.
+    """
+    document = plan_document(plan)
+    operations = document.pop("operations")
+    assert isinstance(operations, list)
+    return plan.digest, "\n".join([json.dumps(head), json.dumps(document), *map(json.dumps, operations)])
+
+
+def read_plan(body: str) -> tuple[Plan, str]:
+    """Return the plan that ``stored_plan`` stored, and the digest of what is there now."""
+    _, document, *operations = body.split("\n")
+    plan = plan_of(json.loads(document) | {"operations": [json.loads(line) for line in operations]})
+    return plan, plan.digest
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return a plan as JSON values; the inverse is ``plan_of``."""
+    return {
+        "number": plan.number,
+        "node": plan.node,
+        "machine": plan.machine,
+        "policy": plan.policy,
+        "created_at": plan.created_at,
+        "expires_at": plan.expires_at,
+        "kind": plan.kind.value,
+        "groups": [list(group) for group in plan.groups],
+        "operations": [operation_document(operation) for operation in plan.operations],
+        "rules": [
+            [rule.family.label, rule.priority, rule.table, _network(rule.source), _network(rule.destination), rule.mark,
+             rule.mask, rule.interface, add]
+            for rule, add in plan.rule_operations
+        ],
+    }  # fmt: skip
+
+
+def plan_of(document: dict[str, Any]) -> Plan:
+    """Return the plan that ``plan_document`` wrote."""
+    found = []
+    for label, priority, table, source, destination, mark, mask, interface, add in document["rules"]:
+        family = Family.of_label(label)
+        networks = [prefix_of(family, bytes.fromhex(text)) if text else None for text in (source, destination)]
+        rule = Rule(family, priority, TableId(table), networks[0], networks[1], mark, mask, interface)
+        found.append(RuleOperation(rule, add))
+    return Plan(
+        int(document["number"]),
+        str(document["node"]),
+        str(document["policy"]),
+        float(document["created_at"]),
+        float(document["expires_at"]),
+        tuple(operation_of(item) for item in document["operations"]),
+        tuple(found),
+        str(document["machine"]),
+        PlanKind(document["kind"]),
+        tuple(tuple(group) for group in document["groups"]),
+    )
+
+
+def _network(prefix: Prefix | None) -> str:
+    return "" if prefix is None else key_of(prefix).hex()

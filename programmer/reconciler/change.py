@@ -1,0 +1,307 @@
+"""One approved change: applied as a subset of what was approved, read back, and taken back the same way.
+
+Everything here holds the reconciler's lock, so that nothing else writes meanwhile.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from programmer.approval import check_drift, dependents
+from programmer.errors import FibUnavailable, JournalError, PlanRefused
+from programmer.plan import Action, Gate, Operation, Plan, PlanKind, RuleOperation
+from programmer.reconciler.loop import BATCH, CHANGED_MEANWHILE, Applied, Reconciler
+from programmer.route import Family, TableId, text_of
+
+_ORDER = {Action.ADD: 0, Action.CHANGE: 1, Action.REMOVE: 2}
+
+IN_A_GROUP = "an operation that it depends on cannot be done"
+INCOMPLETE = "what BGP says of this table is not complete, so nothing is removed"
+
+
+@dataclass(slots=True)
+class Reverted:
+    """What came of a roll-back: counts of operations, and what is not as it was before, in words."""
+
+    done: int = 0
+    failed: int = 0
+    left_alone: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything was read back as it was before the change."""
+        return not self.left_alone and not self.failed
+
+
+def plan_cause(number: int) -> str:
+    """Return the cause under which the journal has what a plan wrote."""
+    return f"plan {number}"
+
+
+def refuse_writing(reconciler: Reconciler) -> None:
+    """Raise PlanRefused where nothing may be written at all."""
+    if reconciler.gate is Gate.DRY_RUN:
+        raise PlanRefused("the mode is dry-run: nothing is ever written; set `mode: approve` or `mode: auto`")
+    if reconciler.stopped:
+        raise PlanRefused("withdraw-all was carried out: start bgpmon again to write routes")
+    if reconciler.recovering:
+        raise PlanRefused(
+            "what an earlier life of bgpmon left undecided is being rolled back first; try again in a moment"
+        )
+    if reconciler.paused:
+        raise PlanRefused(f"writing is paused: {reconciler.paused}; `bgpmon resume` ends that")
+
+
+async def apply_plan(
+    reconciler: Reconciler,
+    plan: Plan,
+    actor: str,
+    most: int,
+    percent: float,
+    begin: Callable[[], None] = lambda: None,
+) -> Applied:
+    """Apply the subset of an approved plan that still matches.
+
+    *begin* is called before the first write, once it is clear that there is one: what it raises ends the change.  Raises
+    PlanStale when more than *most* operations and *percent* of them no longer match, PlanRefused where nothing may be
+    written, JournalError when the journal fails before the first write.  When it fails later, the rest is left out.
+    """
+    async with reconciler.lock:
+        refuse_writing(reconciler)
+        await reconciler.read_due()
+        reasons = {
+            index: why for index, item in enumerate(plan.operations) if (why := _obstacle(reconciler, plan, item))
+        }
+        for index in dependents(plan.groups, reasons.keys()):
+            reasons.setdefault(index, IN_A_GROUP)
+        rules = [operation for operation in plan.rule_operations if _rule_holds(reconciler, plan, operation)]
+        total = len(plan.operations) + len(plan.rule_operations)
+        stale = len(reasons) + len(plan.rule_operations) - len(rules)
+        check_drift(stale, total, most, percent)
+        begin()
+        _release(reconciler, plan)
+        cause = plan_cause(plan.number)
+        applied = Applied(stale=stale)
+        applied.left_out = [(plan.operations[index], why) for index, why in reasons.items()]
+        kept = set(rules)
+        applied.left_out += [(item, CHANGED_MEANWHILE) for item in plan.rule_operations if item not in kept]
+        applied.add(await reconciler.apply_rules([item for item in rules if not item.add], cause))
+        try:
+            await _write_in_order(reconciler, plan, reasons, applied, actor)
+        except (JournalError, FibUnavailable) as error:
+            reconciler.trouble = str(error)
+            applied.left_out.append((plan.operations[-1], f"the rest was not written: {error}"))
+            applied.stale = max(applied.stale, total - applied.done - applied.failed)
+            applied.broken = str(error)
+            return applied
+        finally:
+            reconciler.judge_again()
+        applied.add(await reconciler.apply_rules([item for item in rules if item.add], cause))
+    reconciler.notify()
+    return applied
+
+
+async def _write_in_order(
+    reconciler: Reconciler, plan: Plan, reasons: dict[int, str], applied: Applied, actor: str
+) -> None:
+    """Write adds, then changes, then removals, default routes last; a group that lost a member does not go on."""
+    indexes = {id(item): index for index, item in enumerate(plan.operations)}
+    fresh = [item for index, item in enumerate(plan.operations) if index not in reasons]
+    # Of a roll-back plan it is not asked whether BGP wants it: it does not.
+    wanted = plan.kind is PlanKind.CHANGE
+    for default in (False, True):
+        for action in (Action.ADD, Action.CHANGE, Action.REMOVE):
+            batch = [item for item in fresh if (item.key[0] == 0) is default and item.action is action]
+            lost = {indexes[id(item)] for item, _ in applied.left_out if id(item) in indexes}
+            lost |= {indexes[id(item)] for item in applied.refused if id(item) in indexes}
+            doomed = dependents(plan.groups, lost)
+            held = [item for item in batch if indexes[id(item)] in doomed]
+            applied.left_out += [(item, IN_A_GROUP) for item in held]
+            applied.stale += len(held)
+            batch = [item for item in batch if indexes[id(item)] not in doomed]
+            if batch:
+                cause = plan_cause(plan.number)
+                written = await reconciler.apply(batch, cause=cause, actor=actor, plan=plan.digest, wanted=wanted)
+                applied.add(written)
+
+
+def _obstacle(reconciler: Reconciler, plan: Plan, operation: Operation) -> str:
+    """Return why an operation cannot be done now, or nothing."""
+    if not reconciler.holds(operation, wanted=plan.kind is PlanKind.CHANGE):
+        return CHANGED_MEANWHILE
+    state = reconciler.tables[operation.table, operation.family]
+    if plan.kind is PlanKind.CHANGE and operation.action is Action.REMOVE and not state.removals_allowed:
+        return INCOMPLETE
+    if reconciler.held is not None and (hold := reconciler.held(state, operation)):
+        return f"kept back by hold {hold}"
+    return ""
+
+
+def _rule_holds(reconciler: Reconciler, plan: Plan, operation: RuleOperation) -> bool:
+    if plan.kind is PlanKind.CHANGE:
+        return operation in reconciler.pending_rules()
+    return (operation.rule in reconciler.installed_rules) is not operation.add
+
+
+def _release(reconciler: Reconciler, plan: Plan) -> None:
+    """A person has approved what a roll-back may have undone before; what this plan rolls back stays undone."""
+    for operation in plan.operations:
+        state = reconciler.tables.get((operation.table, operation.family))
+        if state is not None and plan.kind is PlanKind.CHANGE:
+            state.rolled_back.pop(operation.key, None)
+        elif state is not None:
+            state.undo(operation.key, operation.before, reconciler.monotonic())
+    for rule in plan.rule_operations:
+        if plan.kind is PlanKind.CHANGE:
+            reconciler.rules_rolled_back.discard(rule)
+        else:
+            reconciler.rules_rolled_back.add(rule.inverse)
+
+
+def tables_of(plan: Plan) -> set[tuple[TableId, Family]]:
+    """Return the tables that a plan touches."""
+    return {(operation.table, operation.family) for operation in plan.operations}
+
+
+async def verify(reconciler: Reconciler, written: Sequence[Operation]) -> list[str]:
+    """Read back what was written; returns what is not as it should be, in words, at most twenty.
+
+    Where BGP has wanted something else since, and it was written, nothing is wrong.
+    """
+    async with reconciler.lock:
+        names = {(operation.table, operation.family) for operation in written}
+        unread = await reconciler.read_again(names)
+    wrong = [f"table {table} {family.label} could not be read back" for table, family in unread]
+    return (wrong + list(_differences(reconciler, written)))[:20]
+
+
+def _differences(reconciler: Reconciler, written: Iterable[Operation]) -> Iterable[str]:
+    for operation in written:
+        state = reconciler.tables.get((operation.table, operation.family))
+        if state is None or state.current(operation.key) == operation.after:
+            continue
+        if state.desired.get(operation.key) == operation.after or state.current(operation.key) == operation.before:
+            yield f"{text_of(operation.family, operation.key)} in table {operation.table} is not as the plan left it"
+
+
+def still_there(reconciler: Reconciler, written: Iterable[Operation]) -> list[str]:
+    """Return which of the routes of a change are gone although BGP still wants them, from what is known without reading."""
+    found: list[str] = []
+    for operation in written:
+        state = reconciler.tables.get((operation.table, operation.family))
+        if state is None or state.desired.get(operation.key) != operation.after:
+            continue
+        if state.current(operation.key) != operation.after:
+            found.append(
+                f"{text_of(operation.family, operation.key)} in table {operation.table} was changed by somebody else"
+            )
+            if len(found) == 20:
+                break
+    return found
+
+
+async def revert(
+    reconciler: Reconciler,
+    written: Sequence[Operation],
+    rules: Sequence[RuleOperation],
+    *,
+    cause: str,
+    actor: str,
+    plan: str,
+) -> Reverted:
+    """Take back what a change wrote, and read it back.
+
+    Written by compare and set: a route that somebody else changed meanwhile is left alone, and told.  It goes on without
+    the journal where that cannot be written: the change and its inverse are in it already.
+    """
+    reverted = Reverted()
+    async with reconciler.lock:
+        names = {(operation.table, operation.family) for operation in written}
+        await reconciler.read_again(names)
+        undo, halves = _inverse(reconciler, written)
+        undo.sort(key=lambda item: (item.key[0] == 0, _ORDER[item.action]))
+        reconciler.rules_rolled_back.update(rules)
+        back = [rule.inverse for rule in rules if (rule.rule in reconciler.installed_rules) is rule.add]
+        applied = await reconciler.apply_rules([rule for rule in back if not rule.add], cause)
+        for start in range(0, len(undo), BATCH):
+            batch = undo[start : start + BATCH]
+            change = _begin(reconciler, batch, cause, actor, plan)
+            results = await reconciler.write_batch(batch)
+            reconciler.note_answers(batch, results, applied)
+            if change is not None:
+                _finish(reconciler, change, results)
+        await reconciler.write_batch(halves)
+        more = await reconciler.apply_rules([rule for rule in back if rule.add], cause)
+        reverted.done, reverted.failed = applied.done + more.done, applied.failed + more.failed
+        unread = await reconciler.read_again(names)
+        reverted.left_alone = [f"table {table} {family.label} could not be read back" for table, family in unread]
+        for operation in written:
+            state = reconciler.tables.get((operation.table, operation.family))
+            if state is not None and state.current(operation.key) != operation.before and len(reverted.left_alone) < 20:
+                place = f"{text_of(operation.family, operation.key)} in table {operation.table}"
+                reverted.left_alone.append(f"{place} was changed by somebody else meanwhile, and left alone")
+        for rule in rules:
+            if (rule.rule in reconciler.installed_rules) is rule.add:
+                reverted.left_alone.append(f"rule {rule.rule.text} is not as it was")
+        reconciler.judge_again()
+    reconciler.notify()
+    return reverted
+
+
+def _inverse(reconciler: Reconciler, written: Sequence[Operation]) -> tuple[list[Operation], list[Operation]]:
+    """Return what takes *written* back as far as it is there, and what deletes the new half of a change cut short.
+
+    A change of metric adds the new route before it deletes the old one, so that both may stand there.
+    """
+    undo: list[Operation] = []
+    halves: list[Operation] = []
+    for operation in written:
+        state = reconciler.tables.get((operation.table, operation.family))
+        if state is None:
+            continue
+        state.undo(operation.key, operation.after, reconciler.monotonic())
+        after = operation.after
+        if state.current(operation.key) == after:
+            undo.append(operation.inverse)
+        elif after is not None and state.image.extras.get((operation.key, after.metric)) == after:
+            halves.append(operation._replace(before=after, after=None))
+    return undo, halves
+
+
+def _begin(reconciler: Reconciler, batch: Sequence[Operation], cause: str, actor: str, plan: str) -> int | None:
+    try:
+        return reconciler.journal.begin(batch, at=reconciler.wall(), cause=cause, actor=actor, plan=plan)
+    except JournalError as error:
+        reconciler.trouble = str(error)
+        return None
+
+
+def _finish(reconciler: Reconciler, change: int, results: Sequence[object]) -> None:
+    try:
+        reconciler.journal.finish(change, results)  # type: ignore[arg-type]
+    except JournalError as error:
+        reconciler.trouble = str(error)
+
+
+async def withdraw_all(reconciler: Reconciler, actor: str) -> Applied:
+    """Delete every route and rule of ours, and write nothing more until the process is started again."""
+    async with reconciler.lock:
+        reconciler.stopped = True
+        await reconciler.read_again(reconciler.tables)
+        gone = [RuleOperation(rule, add=False) for rule in reconciler.installed_rules]
+        applied = await reconciler.apply_rules(gone, "withdraw-all")
+        for state in list(reconciler.tables.values()):
+            spec, image = state.spec, state.image
+            ours = [(key, value) for key, value in image.routes.items()]
+            ours += [(key, value) for (key, _), value in image.extras.items()]
+            operations = [Operation(spec.table, spec.family, key, value, None) for key, value in ours]
+            for start in range(0, len(operations), BATCH):
+                batch = operations[start : start + BATCH]
+                change = reconciler.journal.begin(
+                    batch, at=reconciler.wall(), cause="withdraw-all", actor=actor, plan=""
+                )
+                results = await reconciler.write_batch(batch)
+                reconciler.journal.finish(change, results)
+                applied.done += sum(not result.errno for result in results)
+                applied.failed += sum(bool(result.errno) for result in results)
+        reconciler.rescan()
+    return applied
