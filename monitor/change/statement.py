@@ -34,7 +34,6 @@ class Act(enum.StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     CONFIRM = "confirm"
-    ROLLBACK = "rollback"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

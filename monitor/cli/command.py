@@ -1,11 +1,15 @@
-"""The commands that ask the daemon, and their options."""
+"""The root of the command line, and the commands that look at the node as it is."""
 
 import sys
 
 import click
 
 from monitor.cli import detail, screen
+from monitor.cli.agenda import policy, window
+from monitor.cli.change import COMMANDS
 from monitor.cli.offline import config, run, version
+from monitor.cli.past import audit, events, replay
+from monitor.cli.plan import plan
 from monitor.cli.session import ExitCode, Settings, client_options, daemon, say, settings, show
 from monitor.cli.simulation import demo
 
@@ -17,7 +21,7 @@ def bgpmon(context: click.Context) -> int:
     """BGP routes into the node's kernel tables, per routing domain, under control.
 
     Without a command: the status.  Exit codes: 0 done, 1 failed, 2 usage or invalid configuration, 3 no daemon
-    answers, 4 differences (with --exit-code), 5 refused, 6 stale, 8 unhealthy.
+    answers, 4 differences (with --exit-code), 5 refused, 6 stale, 7 applied and taken back, 8 unhealthy.
     """
     context.ensure_object(Settings)
     if context.invoked_subcommand is None:
@@ -98,60 +102,6 @@ def lookup(address: str) -> int:
     return ExitCode.DONE
 
 
-@bgpmon.group()
-@client_options
-def plan() -> None:
-    """The live plan and the frozen ones."""
-
-
-@plan.command("show")
-@client_options
-@click.argument("digest", default="")
-@click.option("--exit-code", "tell", is_flag=True, help="Exit with 4 when the plan has operations.")
-def plan_show(digest: str, *, tell: bool) -> int:
-    """The live plan, or the frozen one of DIGEST."""
-    with daemon() as client:
-        document = client.plan(digest)
-    show(document, detail.plan)
-    return ExitCode.DIFFERENT if tell and (document.get("operations") or document.get("total")) else ExitCode.DONE
-
-
-@plan.command("freeze")
-@client_options
-def plan_freeze() -> int:
-    """Make an immutable copy of the live plan, with a digest to approve."""
-    with daemon() as client:
-        show(client.freeze(), detail.frozen)
-    return ExitCode.DONE
-
-
-@bgpmon.command()
-@client_options
-@click.argument("digest")
-def approve(digest: str) -> int:
-    """Approve the frozen plan of DIGEST, and apply what still matches.
-
-    Exits with 1 when an operation failed, and with 6 when the plan was too stale to apply.
-    """
-    with daemon() as client:
-        document = client.approve(digest)
-    show(document, detail.applied)
-    if document.get("state") in {"stale", "expired"}:
-        return ExitCode.STALE
-    return ExitCode.FAILED if document.get("failed") else ExitCode.DONE
-
-
-@bgpmon.command()
-@client_options
-@click.argument("digest")
-@click.option("--reason", required=True, help="Why, for the history.")
-def reject(digest: str, reason: str) -> int:
-    """Refuse the frozen plan of DIGEST."""
-    with daemon() as client:
-        show(client.reject(digest, reason), detail.rejected)
-    return ExitCode.DONE
-
-
 @bgpmon.command()
 @client_options
 @click.argument("prefix", default="")
@@ -203,5 +153,5 @@ def withdraw_all(*, yes: bool) -> int:
     return ExitCode.FAILED if document.get("failed") else ExitCode.DONE
 
 
-for command in (run, demo, config, version):
+for command in (plan, *COMMANDS, window, policy, events, audit, replay, run, demo, config, version):
     bgpmon.add_command(command)

@@ -73,6 +73,7 @@ def status(document: Document, page: Page) -> Iterator[str]:
     plan = mapping(document.get("plan"))
     name = " ".join(filter(None, (plan_name(plan), clean(plan.get("state")))))
     yield from page.wrapped(f"{name}: {changes(plan.get('summary'))}", "plan     ", "         ")
+    yield from _change(mapping(document.get("change")), page)
     for source in objects(document.get("sources")):
         words = f"{clean(source.get('name'))} {clean(source.get('state'))}: {clean(source.get('detail'))}"
         target = source.get("target")
@@ -84,6 +85,37 @@ def status(document: Document, page: Page) -> Iterator[str]:
     yield from _domain_table(objects(document.get("domains")), page)
     for warning in texts(document.get("warnings")):
         yield from page.wrapped(warning, "! ", "  ")
+
+
+def _change(change: Document, page: Page) -> Iterator[str]:
+    """What is being changed, what waits, and whether it may be applied; restraints are among the warnings."""
+    margin = " " * 9
+    if flight := mapping(change.get("in_flight")):
+        words = f"{_plan_of(flight)} {clean(flight.get('state'))}"
+        if flight.get("seconds_left") is not None:
+            words += (
+                f", {duration(flight['seconds_left'])} left: `bgpmon confirm` keeps it, `bgpmon rollback` takes it back"
+            )
+        yield from page.wrapped(words, "change   ", margin)
+    for item in objects(change.get("waiting")):
+        words = f"{_plan_of(item)} {clean(item.get('state'))}, expires {moment(item.get('expires_at'))}"
+        if item.get("detail"):
+            words += f": {clean(item['detail'])}"
+        yield from page.wrapped(words, "waiting  ", margin)
+    window = mapping(change.get("window"))
+    # Without windows there is nothing to tell: every moment is as good as another.
+    if window and not (window.get("open") is True and not window.get("name") and not window.get("until")):
+        yield from page.wrapped(clean(window.get("text")), "window   ", margin)
+
+
+def short_digest(digest: object) -> str:
+    """Return a digest as people read it: ``7f3a-91c2-e0b4``."""
+    text = str(digest or "")
+    return clean("-".join(filter(None, (text[start : start + 4] for start in (0, 4, 8)))))
+
+
+def _plan_of(item: Document) -> str:
+    return f"#{clean(item.get('number'))} {short_digest(item.get('digest'))}"
 
 
 def _domain_table(items: list[Document], page: Page) -> Iterator[str]:

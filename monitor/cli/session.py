@@ -14,7 +14,16 @@ import click
 
 from monitor.cli.table import Page, clean_lines
 from monitor.demo import NOTICE
-from monitor.errors import BadRequest, ConfigError, DaemonUnreachable, MonitorError, Refused, SourceUnavailable, Stale
+from monitor.errors import (
+    BadRequest,
+    ConfigError,
+    DaemonUnreachable,
+    MonitorError,
+    Refused,
+    RolledBack,
+    SourceUnavailable,
+    Stale,
+)
 from programmer.errors import PlanRefused, PlanStale, PlanUnknown, ProgrammerError
 
 if TYPE_CHECKING:
@@ -37,6 +46,7 @@ class ExitCode(IntEnum):
     DIFFERENT = 4
     REFUSED = 5
     STALE = 6
+    ROLLED_BACK = 7
     UNHEALTHY = 8
     INTERRUPTED = 130
 
@@ -49,6 +59,7 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (Refused, ExitCode.REFUSED),
     (PlanRefused, ExitCode.REFUSED),
     (Stale, ExitCode.STALE),
+    (RolledBack, ExitCode.ROLLED_BACK),
     (PlanStale, ExitCode.STALE),
     (PlanUnknown, ExitCode.STALE),
 )
@@ -120,14 +131,16 @@ def daemon() -> Iterator["Client"]:
         yield client
 
 
-def emit(text: str) -> None:
-    """Write data to stdout.  A reader that has gone away is no error: it has what it wanted."""
+def emit(text: str) -> bool:
+    """Write data to stdout.  A reader that has gone away is no error: it has what it wanted; returns whether it is there."""
     try:
         sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
         sys.stdout.flush()
     except BrokenPipeError:
         # What is still buffered would fail again when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def say(text: str) -> None:
@@ -147,21 +160,46 @@ def show(document: "Document", screen: Screen, *, label_first: bool = False) -> 
 
     A demo's document is labelled as one: by talk, or with *label_first* by the first line of the screen.
     """
-    label = [f"DEMO: {NOTICE}"] if document.get("simulated") is True else []
-    if label and (settings().json or not label_first):
-        say(label[0])
+    first = label_first and not settings().json
+    if not first:
+        tell_demo(document)
     if settings().json:
         emit(json_text(document))
     else:
-        emit("\n".join([*(label if label_first else []), *screen(document, Page.of(sys.stdout))]))
+        label = [_LABEL] if first and document.get("simulated") is True else []
+        emit("\n".join([*label, *screen(document, Page.of(sys.stdout))]))
+    tell_cut(document)
+
+
+_LABEL = f"DEMO: {NOTICE}"
+
+
+def tell_demo(document: "Document") -> None:
+    """Say on stderr that a document is a demo's, when it is."""
+    if document.get("simulated") is True:
+        say(_LABEL)
+
+
+def tell_cut(document: "Document") -> None:
+    """Say on stderr that a document is cut off, when it is."""
     if document.get("truncated") is True:
-        shown = next((len(held) for key in ("items", "operations") if isinstance(held := document.get(key), list)), 0)
-        say(f"bgpmon: cut off: {shown} of {document.get('total', 'more')} shown; see --help for what narrows it")
+        shown = next(
+            (len(held) for key in ("items", "operations") if isinstance(held := document.get(key), list)), None
+        )
+        if shown is None:
+            say("bgpmon: cut off: the counts are whole, the lists are not")
+        else:
+            say(f"bgpmon: cut off: {shown} of {document.get('total', 'more')} shown; see --help for what narrows it")
 
 
-def json_text(document: "Document") -> str:
+def json_text(document: object) -> str:
     """Return JSON in plain ASCII: control characters are escaped, DEL too, which JSON would allow."""
     return json.dumps(document, indent=2, ensure_ascii=True).replace("\x7f", "\\u007f")
+
+
+def json_line(document: object) -> str:
+    """Return the same on one line."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=True).replace("\x7f", "\\u007f")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

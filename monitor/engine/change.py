@@ -144,7 +144,7 @@ class ChangeControl:
             if flight.progress.deadline:
                 words += f": taken back at {moment(flight.progress.deadline)} unless confirmed"
             found.append(words)
-        if self.engine.reconciler.recovering:
+        if self.conductor.undecided:
             found.append("an undecided change of an earlier life is being taken back; nothing else is written before")
         found += [
             f"hold {hold.id} until {moment(hold.until)}: {hold.filter}: {hold.reason}"

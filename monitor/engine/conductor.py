@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from monitor.change.clock import ClockState
@@ -24,8 +24,19 @@ from monitor.engine.text import moment, seconds_text
 from monitor.errors import Refused, Stale
 from programmer.approval import PlanState
 from programmer.errors import FibError, JournalError, PlanRefused, PlanStale
-from programmer.plan import Operation, Plan, short_digest
-from programmer.reconciler import Reverted, apply_plan, plan_cause, refuse_writing, revert, still_there, verify
+from programmer.plan import Operation, Plan, PlanKind, RuleOperation, short_digest
+from programmer.reconciler import (
+    UNDONE_SECONDS,
+    Applied,
+    Reverted,
+    apply_plan,
+    by_place,
+    plan_cause,
+    refuse_writing,
+    revert,
+    undermined,
+    verify,
+)
 from programmer.route import Address, Family
 
 log = logging.getLogger("bgpmon.change")
@@ -35,18 +46,23 @@ TICK = 0.5
 LEAST_LOOK = 0.01
 LONGEST_LOOK = 10.0
 """Seconds between two looks at the queue while something is in it: a clock may be set, the mode may change."""
+UNSETTLED_LOOK = 0.2
+"""The same while BGP has not told everything."""
 IDLE_LOOK = 600.0
-READY_PAUSE = 0.05
+READY_PAUSE = 0.01
 RETRY = 1.0
 LONGEST_RETRY = 30.0
+MOST_REMEMBERED = 50
+"""Plans that are looked at for what was rolled back in the last day."""
 BREAK_GLASS_SOAK = 300.0
 """Seconds that a break-glass change soaks where the configuration has no soak."""
 MOST_FACTOR = 3
 STOP_SECONDS = 20.0
 """How long a stop waits for a change in flight to be taken back."""
 
-_READY_TO_APPLY = (PlanState.APPROVED.value, PlanState.QUEUED.value)
-_WAITING = (PlanState.FROZEN.value, *_READY_TO_APPLY)
+READY_TO_APPLY = (PlanState.APPROVED, PlanState.QUEUED)
+_WAITING = tuple(state.value for state in (PlanState.FROZEN, *READY_TO_APPLY))
+_DECIDED = (PlanState.ROLLED_BACK.value, PlanState.APPLIED.value, PlanState.CONFIRMED.value)
 _UNDECIDED = (PlanState.APPLYING.value, PlanState.SOAKING.value, PlanState.ROLLING_BACK.value)
 
 
@@ -84,10 +100,12 @@ class Conductor:
         self._turn = asyncio.Lock()
         self._soak: asyncio.Task[None] | None = None
         self._stopping = False
+        self._untold: list[tuple[Flight, str]] = []
         self._windows: tuple[tuple[Window, ...], Windows] = ((), Windows(()))
         self._seen: tuple[float, float, WindowState] | None = None
         self.changed = asyncio.Event()
-        engine.reconciler.recovering = bool(engine.journal.plans_in(_UNDECIDED))
+        engine.reconciler.recovering = True
+        self.undecided = bool(engine.journal.plans_in(_UNDECIDED))
         engine.window_opened = lambda: self.window(time.time()).open and bool(engine.config.windows)
 
     # Windows
@@ -134,6 +152,8 @@ class Conductor:
         moments = [stored.expires_at for stored in waiting]
         moments += [hold.until for hold in self._restraints.holds.values()]
         if any(stored.state != PlanState.FROZEN.value for stored in waiting):
+            if not self._engine.settled:
+                return UNSETTLED_LOOK
             moments += [self.window(now).until or now + LONGEST_LOOK, now + LONGEST_LOOK]
         return max(LEAST_LOOK, min(moments, default=now + IDLE_LOOK) - now)
 
@@ -149,7 +169,10 @@ class Conductor:
         self._restraints.expire(now)
 
     async def _apply_next(self) -> None:
-        for stored in reversed(self._engine.journal.plans_in(_READY_TO_APPLY)):
+        # After a start BGP is to have its say first, else nothing of a plan would match.
+        if not self._engine.settled:
+            return
+        for stored in reversed(self._engine.journal.plans_in([state.value for state in READY_TO_APPLY])):
             if self._waits(stored.digest):
                 continue
             try:
@@ -178,6 +201,10 @@ class Conductor:
             return str(error)
         if self._stopping:
             return "bgpmon is being stopped"
+        try:
+            self._tell()
+        except JournalError as error:
+            return f"what became of an earlier change is not in the journal yet: {error}"
         if self.flight is not None:
             return f"plan {self.flight.plan.number} is {self.flight.state.value}; one change at a time"
         window = self.window(time.time())
@@ -188,8 +215,9 @@ class Conductor:
     async def apply(self, digest: str) -> None:
         """Apply a plan that enough people approved.  Raises Refused, Stale where nothing was written."""
         async with self._turn:
-            engine = self._engine
-            stored = find_plan(engine, digest)
+            stored = find_plan(self._engine, digest)
+            if stored.state not in READY_TO_APPLY:
+                raise Refused(f"plan {stored.number} is {stored.state.value}: {stored.detail}")
             try:
                 await self._apply(stored)
             except PlanStale as error:
@@ -212,43 +240,69 @@ class Conductor:
         plan = await load_plan(engine, stored)
         check_policy(engine, plan)
         names = [item.principal for item in engine.journal.approvals(stored.digest) if item.act == "approve"]
-        actor = ", ".join(dict.fromkeys(names))
-        progress = Progress(actor, now, break_glass=self._breaks_glass(stored.digest))
-        flight = Flight(plan, stored.digest, PlanState.APPLYING, progress)
-        self.flight = flight
+        progress = Progress(", ".join(dict.fromkeys(names)), now, break_glass=self._breaks_glass(stored.digest))
+        flight = self.flight = Flight(plan, stored.digest, PlanState.APPLYING, progress)
         begun = False
 
-        def begin() -> None:
+        def begin(rules: Sequence[RuleOperation]) -> None:
             nonlocal begun
+            # Others had their turn while probes were asked: somebody may have rejected it.
+            present = find_plan(engine, stored.digest)
+            if present.state not in READY_TO_APPLY:
+                raise Refused(f"plan {stored.number} is {present.state.value}: {present.detail}")
             self._set_deadline(flight)
+            progress.rules = [index for index, rule in enumerate(plan.rule_operations) if rule in rules]
             self._keep(flight, PlanState.APPLYING, "writing")
             begun = True
 
         try:
             await self._look_before(flight)
-            drift = engine.config.approval.max_drift
-            applied = await apply_plan(engine.reconciler, plan, actor, drift.operations, drift.percent, begin)
-        except BaseException:
-            if begun:
-                flight.written, flight.rules = list(written_by(engine, stored)), list(plan.rule_operations)
-                await self._take_back(flight, "it ended in an error while it was written")
-            self.flight = None
-            raise
-        flight.take(applied)
-        done = f"applied {applied.done}, refused by the kernel {applied.failed}, left out {applied.stale}"
-        progress.say(time.time(), done)
-        wrong = [applied.broken] if applied.broken else await verify(engine.reconciler, applied.written)
+            applied = await self._write(flight, begin)
+            wrong = [applied.broken] if applied.broken else await verify(engine.reconciler, applied.written)
+        except BaseException as error:
+            if not begun:
+                self.flight = None
+                raise
+            if not flight.written:
+                flight.written = list(written_by(engine, stored))
+                flight.rules = [plan.rule_operations[index] for index in progress.rules]
+            await self._take_back(flight, f"it ended in an error while it was written: {error}")
+            if not isinstance(error, FibError | JournalError):
+                raise
+            return
         if wrong:
             await self._take_back(flight, f"what was written could not be confirmed: {'; '.join(wrong[:3])}")
-            return
-        progress.say(time.time(), f"read back: {applied.done} as the plan says")
-        if applied.failed and not applied.done:
-            self._finish(flight, PlanState.FAILED, done)
-        elif not flight.deadline:
-            self._finish(flight, PlanState.APPLIED, done)
         else:
-            self._keep(flight, PlanState.SOAKING, f"{done}; taken back at {moment(progress.deadline)} unless confirmed")
-            self._soak = asyncio.create_task(self._watch(flight), name=f"soak of plan {plan.number}")
+            await self._settle(flight)
+
+    async def _write(self, flight: Flight, begin: Callable[[Sequence[RuleOperation]], None]) -> Applied:
+        """Write what still matches, and note what came of it."""
+        engine, progress = self._engine, flight.progress
+        drift = engine.config.approval.max_drift
+        applied = await apply_plan(
+            engine.reconciler, flight.plan, progress.actor, drift.operations, drift.percent, begin, flight.digest
+        )
+        flight.take(applied)
+        progress.say(time.time(), _done(progress))
+        return applied
+
+    async def _settle(self, flight: Flight) -> None:
+        """Let a change soak, or stay, once it was read back.  What cannot be recorded does not stay."""
+        progress = flight.progress
+        progress.say(time.time(), f"read back: {progress.applied} as the plan says")
+        done = _done(progress)
+        if flight.deadline:
+            detail = f"{done}; taken back at {moment(progress.deadline)} unless confirmed"
+            self._try_to_keep(flight, PlanState.SOAKING, detail, "bgpmon")
+            self._soak = asyncio.create_task(self._watch(flight), name=f"soak of plan {flight.plan.number}")
+            return
+        failed = progress.failed and not progress.applied
+        try:
+            self._keep(flight, PlanState.FAILED if failed else PlanState.APPLIED, done)
+        except JournalError as error:
+            await self._take_back(flight, f"the journal cannot be told that it was applied: {error}")
+            return
+        self._land()
 
     def _set_deadline(self, flight: Flight) -> None:
         """Say when the change is taken back unless somebody confirms it."""
@@ -307,12 +361,13 @@ class Conductor:
             await asyncio.sleep(watch.config.interval)
 
     async def _reason_to_go_back(self, flight: Flight) -> str:
+        left = by_place(flight.written)
         while True:
             if time.monotonic() >= flight.deadline:
                 return "nobody confirmed it in time"
             if failed := flight.failed_probes():
                 return "; ".join(failed)
-            if gone := still_there(self._engine.reconciler, flight.written):
+            if gone := undermined(self._engine.reconciler, left):
                 return "; ".join(gone[:3])
             await asyncio.sleep(min(TICK, max(0.01, flight.deadline - time.monotonic())))
 
@@ -322,10 +377,15 @@ class Conductor:
         """Keep a change that soaks.  Raises Refused."""
         async with self._turn:
             flight = self._soaking(stored)
-            self._end_soak()
             flight.progress.probes = [watch.document() for watch in flight.watches]
             flight.progress.say(time.time(), f"confirmed by {actor}")
-            self._finish(flight, PlanState.CONFIRMED, f"by {actor}", actor=actor)
+            try:
+                self._keep(flight, PlanState.CONFIRMED, f"by {actor}", actor=actor)
+            except JournalError:
+                flight.progress.log.pop()  # it soaks on
+                raise
+            self._end_soak()
+            self._land()
 
     async def extend(self, stored: StoredPlan, seconds: float, actor: str) -> None:
         """Move the deadline of a change that soaks.  Raises Refused beyond what the configuration allows."""
@@ -337,10 +397,15 @@ class Conductor:
                 raise Refused(
                     f"the soak ends at {moment(progress.most)} at the latest: {seconds_text(left)} more are left"
                 )
-            flight.deadline += seconds
             progress.deadline += seconds
             progress.say(time.time(), f"extended by {seconds_text(seconds)}, by {actor}")
-            self._keep(flight, PlanState.SOAKING, f"until {moment(progress.deadline)}", actor=actor)
+            try:
+                self._keep(flight, PlanState.SOAKING, f"until {moment(progress.deadline)}", actor=actor)
+            except JournalError:
+                progress.deadline -= seconds
+                progress.log.pop()
+                raise
+            flight.deadline += seconds
 
     async def roll_back(self, stored: StoredPlan, reason: str, actor: str) -> Reverted:
         """Take back the change in flight now.  Raises Refused when it is not."""
@@ -386,9 +451,11 @@ class Conductor:
         }
         progress.say(time.time(), text)
         log.warning("plan %d %s: %s", number, short_digest(flight.digest), text)
-        self._try_to_keep(flight, PlanState.ROLLED_BACK, f"{reason}; {text}", actor)
-        self.flight, self._soak = None, None
-        self.wake()
+        detail = f"{reason}; {text}"
+        if not self._try_to_keep(flight, PlanState.ROLLED_BACK, detail, actor):
+            self._untold.append((flight, detail))
+        self._soak = None
+        self._land()
         return reverted
 
     # Keeping
@@ -400,20 +467,31 @@ class Conductor:
         self.changed.set()
 
     def _keep(self, flight: Flight, state: PlanState, detail: str, actor: str = "bgpmon") -> None:
-        flight.state = state
+        """Keep what became of a change; it is not so before that is on the disk."""
         self._engine.journal.put_progress(flight.digest, flight.progress.text())
         self._set(flight.digest, state, detail, number=flight.plan.number, actor=actor)
+        flight.state = state
 
-    def _try_to_keep(self, flight: Flight, state: PlanState, detail: str, actor: str) -> None:
-        """Keep what became of a change; the way back does not depend on it."""
+    def _try_to_keep(self, flight: Flight, state: PlanState, detail: str, actor: str) -> bool:
+        """Keep what became of a change, whether the journal can be told or not; says whether it was."""
         try:
             self._keep(flight, state, detail, actor)
         except JournalError as error:
+            flight.state = state
             log.error("plan %d is %s, and the journal cannot be told: %s", flight.plan.number, state.value, error)  # noqa: TRY400 - said in full
             self._engine.reconciler.trouble = str(error)
+            return False
+        return True
 
-    def _finish(self, flight: Flight, state: PlanState, detail: str, actor: str = "bgpmon") -> None:
-        self._keep(flight, state, detail, actor)
+    def _tell(self) -> None:
+        """Tell the journal what it could not be told: an earlier change that it believes to soak would go back once more."""
+        while self._untold:
+            flight, detail = self._untold[0]
+            self._keep(flight, PlanState.ROLLED_BACK, detail)
+            self._untold.pop(0)
+
+    def _land(self) -> None:
+        """No change is in flight any more."""
         self.flight = None
         self.wake()
 
@@ -430,34 +508,57 @@ class Conductor:
                 await self._take_back(
                     self._lost_flight(stored, await load_plan(engine, stored)), "bgpmon was restarted"
                 )
-        self.restrain()
-        engine.reconciler.recovering = False
+        await self.restrain()
+        engine.reconciler.recovering = self.undecided = False
         engine.reconciler.judge_again()
         self.recovered.set()
 
     def _lost_flight(self, stored: StoredPlan, plan: Plan) -> Flight:
         progress = progress_of(self._engine.journal.progress(stored.digest)) or Progress("bgpmon", time.time())
         written = list(written_by(self._engine, stored))
-        self.flight = Flight(plan, stored.digest, stored.state, progress, written, list(plan.rule_operations))
+        rules = [plan.rule_operations[index] for index in progress.rules]
+        self.flight = Flight(plan, stored.digest, stored.state, progress, written, rules)
         return self.flight
 
-    def restrain(self) -> None:
-        """Keep what was rolled back lately from being written again by itself."""
-        for item in self._engine.journal.plans_in((PlanState.ROLLED_BACK.value,), limit=20):
-            for operation in written_by(self._engine, StoredPlan.of(item)):
-                state = self._engine.reconciler.tables.get((operation.table, operation.family))
-                if state is not None and state.current(operation.key) != operation.after:
-                    state.undo(operation.key, operation.after, self._engine.reconciler.monotonic())
+    async def restrain(self) -> None:
+        """Keep what was rolled back lately from being written again by itself: in the order in which it happened.
+
+        What was approved again since may be written again.
+        """
+        engine, now = self._engine, time.time()
+        for item in reversed(engine.journal.plans_in(_DECIDED, limit=MOST_REMEMBERED)):
+            progress = progress_of(engine.journal.progress(item.digest))
+            if progress is None or now - progress.ended >= UNDONE_SECONDS:
+                continue
+            stored = find_plan(engine, item.digest)
+            plan = await load_plan(engine, stored)
+            left = UNDONE_SECONDS - (now - progress.ended)
+            undone = stored.state is PlanState.ROLLED_BACK
+            back = plan.kind is PlanKind.ROLLBACK
+            for operation in written_by(engine, stored):
+                state = engine.reconciler.tables.get((operation.table, operation.family))
+                if state is None:
+                    continue
+                if undone or back:
+                    value = operation.after if undone else operation.before
+                    state.undo(operation.key, value, engine.reconciler.monotonic(), left)
+                else:
+                    state.rolled_back.pop(operation.key, None)
+            for index in progress.rules:
+                rule = plan.rule_operations[index]
+                if undone or back:
+                    engine.reconciler.rules_rolled_back.add(rule if undone else rule.inverse)
+                else:
+                    engine.reconciler.rules_rolled_back.discard(rule)
 
     async def stop(self) -> None:
         """Take back what nobody confirmed, before the process ends; nothing is applied from now on."""
         self._stopping = True
-        async with self._turn:
-            self._end_soak()
-            if self.flight is not None and self.flight.state is PlanState.SOAKING:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(STOP_SECONDS):
-                        await self._take_back(self.flight, "bgpmon was stopped before anybody confirmed it")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS), self._turn:
+                self._end_soak()
+                if self.flight is not None and self.flight.state is PlanState.SOAKING:
+                    await self._take_back(self.flight, "bgpmon was stopped before anybody confirmed it")
 
 
 def written_by(engine: Engine, plan: StoredPlan) -> Iterable[Operation]:
@@ -469,3 +570,7 @@ def written_by(engine: Engine, plan: StoredPlan) -> Iterable[Operation]:
             if place not in seen and (failed is None or index not in failed):
                 seen.add(place)
                 yield operation
+
+
+def _done(progress: Progress) -> str:
+    return f"applied {progress.applied}, refused by the kernel {progress.failed}, left out {progress.stale}"

@@ -216,6 +216,7 @@ class EngineControl:
             "short": short_digest(now.digest),
             "number": now.number,
             "state": now.state.value,
+            "expires_at": moment(now.expires_at),
             "detail": now.detail,
             **more,
         }

@@ -503,6 +503,11 @@ class Engine:
             domain.complete[family] for domain in self.domains.values() for family in Family
         )
 
+    @property
+    def settled(self) -> bool:
+        """True once everything is known and every choice has been made."""
+        return self.ready and not self._dirty
+
     def down_reason(self, peer: Peer) -> str:
         """Return why a session is not up, or an empty string when nobody said so."""
         if peer.admin_state is AdminState.PREFIX_LIMIT:

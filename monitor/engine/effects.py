@@ -33,6 +33,8 @@ MOST_DETAILED = 5000
 ROUTE_OCTETS = 400
 """About what one route takes of the kernel's memory: measured on Linux 6.18, both families, next hop shared."""
 
+_CARRIES_NOTHING = "nothing moves: more specific routes carry all of it"
+
 _Group = tuple[tuple[int, ...], ...]
 
 
@@ -102,12 +104,16 @@ def sentence(links: Links, effect: OperationEffect) -> str:
     if operation.action is Action.REMOVE:
         if after.place is Place.NONE:
             return f"{many} have no route any more"
+        if not effect.addresses and effect.moves:
+            return _CARRIES_NOTHING
         if not effect.addresses:
             return f"nothing moves: {carrier_text(links, operation.family, after)} goes the same way"
         return f"{many} fall to {carrier_text(links, operation.family, after)}"
     if operation.action is Action.ADD:
         if before.place is Place.NONE:
             return f"{many} get a route"
+        if not effect.addresses and effect.moves:
+            return _CARRIES_NOTHING
         if not effect.addresses:
             return f"nothing moves: same next hops as {_prefix(operation.family, before)}"
         return f"{many} leave {carrier_text(links, operation.family, before)}"
@@ -135,9 +141,13 @@ def _prefix(family: Family, carrier: Carrier) -> str:
 
 
 def amount(addresses: int, family: Family) -> str:
-    """Return a number of addresses as people take it in: ``256 addresses``, ``3 /64s``."""
-    if family is Family.IPV6 and addresses >= 1 << 64:
-        return f"{addresses >> 64:,} /64{'s' if addresses >> 64 != 1 else ''}"
+    """Return a number of addresses as people take it in: ``256 addresses``, ``3 /64s``, ``more than 2 /32s``."""
+    if addresses == 1 << family.bits:
+        return f"every {'IPv6' if family is Family.IPV6 else 'IPv4'} address"
+    for length in (16, 32, 48, 64) if family is Family.IPV6 else ():
+        whole, rest = divmod(addresses, 1 << (family.bits - length))
+        if whole:
+            return f"{'more than ' if rest else ''}{whole:,} /{length}{'s' if whole != 1 else ''}"
     return f"{addresses:,} address{'es' if addresses != 1 else ''}"
 
 

@@ -18,7 +18,8 @@ MOST_NAMED = 100
 class Progress:
     """What is kept of an application over a restart, and shown of it later.  Moments are seconds since the epoch.
 
-    ``deadline`` is when an unconfirmed change is taken back, 0 where it stays without a word.
+    ``deadline`` is when an unconfirmed change is taken back, 0 where it stays without a word.  ``rules`` are the indexes of the
+    policy rules of the plan that were to be written.
     """
 
     actor: str
@@ -32,11 +33,17 @@ class Progress:
     probes: list[dict[str, Any]] = field(default_factory=list)
     reverted: dict[str, Any] = field(default_factory=dict)
     log: list[tuple[float, str]] = field(default_factory=list)
+    rules: list[int] = field(default_factory=list)
     break_glass: bool = False
 
     def text(self) -> str:
         """The values as JSON; the inverse is ``progress_of``."""
         return json.dumps(asdict(self))
+
+    @property
+    def ended(self) -> float:
+        """When the last thing happened."""
+        return self.log[-1][0] if self.log else self.began
 
     def say(self, at: float, text: str) -> None:
         """Add a line to what is told of this change."""

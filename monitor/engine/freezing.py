@@ -97,7 +97,7 @@ class Freezer:
         found: list[Operation] = []
         now = time.time()
         for _, state in sorted(reconciler.tables.items()):
-            for key in sorted(state.conflicts & state.difference.keys()):
+            for key in sorted(key for key in state.conflicts if key in state.difference):
                 left_out.add(state.operation(key), "a foreign route is there, which is never touched")
             if not state.removals_allowed:
                 reason = "what BGP says of this table is not complete, so nothing is removed"
@@ -160,10 +160,9 @@ class Freezer:
         plan = Plan(number, engine.config.node, engine.config.digest, now, expires, tuple(operations), tuple(rules),
                     engine.machine, kind, groups)  # fmt: skip
         tables = Counter([operation.table for operation in operations] + [rule.rule.table for rule in rules])
-        rows = operation_rows(engine, rules, operations[:MOST_OPERATIONS], effect)
+        rows = await operation_rows(engine, rules, operations[:MOST_OPERATIONS], effect)
         head: Document = {
             "summary": summary_of(operations, rules),
-            "shown": rows,
             "total": tables.total(),
             "by_domain": {engine.domain_of_table(table): count for table, count in tables.items()},
             "kind": kind.value,
@@ -176,7 +175,7 @@ class Freezer:
         }
         if of:
             head["rolls_back"] = of
-        digest, body = await aside(stored_plan, plan, head, large=len(operations) > MANY)
+        digest, body = await aside(stored_plan, plan, head, rows, large=len(operations) > MANY)
         engine.journal.put_plan(digest, number, PlanState.FROZEN.value, (now, expires), actor, body)
         words = f"plan {number} {short_digest(digest)}" + (f", the way back from plan {of}" if of else "")
         engine.journal.note("freeze", words, at=now, actor=actor)

@@ -10,6 +10,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from monitor.engine.core import Engine
+from monitor.engine.flight import progress_of
 from monitor.engine.rows import MOST_ROWS
 from monitor.engine.slices import Turns, ordered
 from monitor.engine.text import hop_document, interface_name, moment, operation_document
@@ -132,6 +133,9 @@ class PastFeed:
             found = self.journal.events(after, since, most)
         for item in found:
             item["at"] = moment(item["at"])
+            if item["kind"] == "progress":
+                progress = progress_of(item["detail"])
+                item["detail"] = progress.log[-1][1] if progress and progress.log else "begun"
         return {"items": found, "last": found[-1]["id"] if found else max(after, 0) or self.journal.last_record()}
 
     async def audit(self) -> Document:

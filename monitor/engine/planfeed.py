@@ -27,6 +27,13 @@ MOST_COMPARED = 1000
 MOST_EXPORTED = 100_000
 """Operations in one exported plan: more do not fit one answer."""
 
+SENDING = {
+    Act.APPROVE.value: "approve {}",
+    Act.REJECT.value: "reject {} --reason WHY",
+    Act.CONFIRM.value: "confirm {}",
+}
+"""What can be signed, and the command that takes it.  Going back asks for no signature."""
+
 Place = tuple[TableId, Family, PrefixKey]
 
 
@@ -44,7 +51,7 @@ class PlanFeed:
         rules = self.engine.reconciler.pending_rules()
         operations, total = await self._first_operations()
         effect, _ = await effect_of(self.engine, operations) if operations else (Effect(), ())
-        rows = operation_rows(self.engine, rules, operations, effect)
+        rows = await operation_rows(self.engine, rules, operations, effect)
         total += len(rules)
         return overview.plan_head(self.engine) | {
             "operations": rows,
@@ -73,7 +80,7 @@ class PlanFeed:
 
     def _frozen(self, stored: StoredPlan) -> Document:
         head, now = stored.head, time.time()
-        shown: Any = head["shown"]
+        shown = stored.shown
         total: Any = head["total"]
         over = stored.state in WAITING and now >= stored.expires_at
         standing = self.change.standing(stored, now)
@@ -103,7 +110,7 @@ class PlanFeed:
                 "items": self._approvals(stored, now),
             },
             "window": self._window(now),
-            "soak": self._terms(),
+            "soak": self._terms(progress),
             "groups": head["groups"],
             "left_out": head["left_out"],
             "effect": head["effect"],
@@ -133,8 +140,16 @@ class PlanFeed:
         state = self.change.conductor.window(now)
         return {"open": state.open, "text": state.text}
 
-    def _terms(self) -> Document | None:
+    def _terms(self, progress: Progress | None) -> Document | None:
+        """Return how a plan soaks: as it did where it was applied, else as it would now."""
         soak = self.engine.config.approval.soak
+        if progress is not None and progress.deadline:
+            began = progress.log[0][0] if progress.log else progress.began
+            return {
+                "seconds": round(progress.deadline - began),
+                "most_seconds": round(progress.most - began),
+                "probes": [{key: probe[key] for key in ("name", "kind", "target")} for probe in progress.probes],
+            }
         if soak is None:
             return None
         return {
@@ -214,11 +229,11 @@ class PlanFeed:
 
     async def statement(self, digest: str, act: str = "approve", ticket: str = "", expires: float = 0.0) -> Document:
         """The text to sign, and the commands that sign it and send it."""
-        if act not in {item.value for item in Act}:
-            raise BadRequest(f"{act!r} is none of {', '.join(item.value for item in Act)}")
+        if act not in SENDING:
+            raise BadRequest(f"{act!r} is none of {', '.join(SENDING)}")
         stored = find_plan(self.engine, digest)
         made = statement_of(stored, self.engine.config.node, Act(act), ticket, expires)
-        short = short_digest(stored.digest)
+        short, file = short_digest(stored.digest), f"plan-{stored.number}.txt"
         return {
             "number": stored.number,
             "digest": stored.digest,
@@ -227,8 +242,8 @@ class PlanFeed:
             "namespace": NAMESPACE,
             "expires_at": moment(made.expires),
             "text": made.text,
-            "sign": f"ssh-keygen -Y sign -n {NAMESPACE} -f ~/.ssh/id_ed25519 plan-{stored.number}.txt",
-            "send": f"bgpmon {act} {short} --statement plan-{stored.number}.txt --signature plan-{stored.number}.txt.sig",
+            "sign": f"ssh-keygen -Y sign -n {NAMESPACE} -f ~/.ssh/id_ed25519 {file}",
+            "send": f"bgpmon {SENDING[act].format(short)} --statement {file} --signature {file}.sig",
         }
 
     async def windows(self, at: float = 0.0, count: int = 5) -> Document:

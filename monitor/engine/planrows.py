@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from monitor.engine.core import Engine
 from monitor.engine.effects import Effect
 from monitor.engine.rows import best_path
+from monitor.engine.slices import Turns
 from monitor.engine.text import operation_document
 from monitor.ports import Document
 from programmer.plan import Operation, RuleOperation
@@ -13,12 +14,18 @@ MOST_OPERATIONS = 5000
 """Operations in one plan document; the summary counts all."""
 
 
-def operation_rows(
+async def operation_rows(
     engine: Engine, rules: Sequence[RuleOperation], operations: Sequence[Operation], effect: Effect
 ) -> list[Document]:
-    """Return the rows: policy rules, then operations, as many as one document holds."""
+    """Return the rows: policy rules, then operations, as many as one document holds; in slices."""
+    turns = Turns()
     found = [rule_row(engine, rule) for rule in rules]
-    return found + [_row(engine, operation, effect) for operation in operations[:MOST_OPERATIONS]]
+    for step, operation in enumerate(operations[:MOST_OPERATIONS]):
+        if not step & 15:
+            await turns.pause()
+        if (operation.table, operation.family) in engine.reconciler.tables:
+            found.append(_row(engine, operation, effect))
+    return found
 
 
 def rule_row(engine: Engine, operation: RuleOperation) -> Document:

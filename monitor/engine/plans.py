@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from monitor.change.statement import Act, Statement
@@ -49,9 +49,16 @@ class StoredPlan(NamedTuple):
 
     @property
     def head(self) -> Document:
-        """What is shown of it, as it was frozen."""
+        """What is told of it, as it was frozen."""
         found = json.loads(self.body.partition("\n")[0])
         assert isinstance(found, dict)
+        return found
+
+    @property
+    def shown(self) -> list[Document]:
+        """The rows of its first operations, as they were frozen."""
+        found = json.loads(self.body.split("\n", 2)[1])
+        assert isinstance(found, list)
         return found
 
     @property
@@ -104,20 +111,22 @@ async def aside(work: Callable[..., T], *arguments: object, large: bool) -> T:
     return await asyncio.to_thread(work, *arguments) if large else work(*arguments)
 
 
-def stored_plan(plan: Plan, head: Document) -> tuple[str, str]:
-    """Return a plan's digest and its stored form: a line with what is shown of it, one with the plan, one per operation.
+def stored_plan(plan: Plan, head: Document, shown: Sequence[Document]) -> tuple[str, str]:
+    """Return a plan's digest and its stored form.
 
+    That is a line with what is told of it, one with the rows that are shown, one with the plan, and one for each operation.
     Takes seconds for a million operations; each line is encoded on its own, so that the loop goes on beside the thread.
     """
     document = plan_document(plan)
     operations = document.pop("operations")
     assert isinstance(operations, list)
-    return plan.digest, "\n".join([json.dumps(head), json.dumps(document), *map(json.dumps, operations)])
+    lines = [json.dumps(head), json.dumps(shown), json.dumps(document)]
+    return plan.digest, "\n".join([*lines, *map(json.dumps, operations)])
 
 
 def read_plan(body: str) -> tuple[Plan, str]:
     """Return the plan that ``stored_plan`` stored, and the digest of what is there now."""
-    _, document, *operations = body.split("\n")
+    _, _, document, *operations = body.split("\n")
     plan = plan_of(json.loads(document) | {"operations": [json.loads(line) for line in operations]})
     return plan, plan.digest
 

@@ -2,20 +2,23 @@
 
 from programmer.reconciler.change import (
     Reverted,
+    Written,
     apply_plan,
+    by_place,
     plan_cause,
     refuse_writing,
     revert,
-    still_there,
     tables_of,
+    undermined,
     verify,
     withdraw_all,
 )
 from programmer.reconciler.judge import Destination, Destinations, Judge, Rules
 from programmer.reconciler.loop import Applied, Describe, Reconciler
-from programmer.reconciler.table import TableSpec, TableState
+from programmer.reconciler.table import UNDONE_SECONDS, TableSpec, TableState
 
 __all__ = [
+    "UNDONE_SECONDS",
     "Applied",
     "Describe",
     "Destination",
@@ -26,12 +29,14 @@ __all__ = [
     "Rules",
     "TableSpec",
     "TableState",
+    "Written",
     "apply_plan",
+    "by_place",
     "plan_cause",
     "refuse_writing",
     "revert",
-    "still_there",
     "tables_of",
+    "undermined",
     "verify",
     "withdraw_all",
 ]

@@ -3,16 +3,26 @@
 Everything here holds the reconciler's lock, so that nothing else writes meanwhile.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from programmer.approval import check_drift, dependents
 from programmer.errors import FibUnavailable, JournalError, PlanRefused
 from programmer.plan import Action, Gate, Operation, Plan, PlanKind, RuleOperation
 from programmer.reconciler.loop import BATCH, CHANGED_MEANWHILE, Applied, Reconciler
-from programmer.route import Family, TableId, text_of
+from programmer.route import Family, Forwarding, PrefixKey, TableId, text_of
+
+Item = TypeVar("Item")
 
 _ORDER = {Action.ADD: 0, Action.CHANGE: 1, Action.REMOVE: 2}
+
+Written = dict[tuple[TableId, Family], dict[PrefixKey, Forwarding | None]]
+"""What a change left, by table and key."""
+
+MOST_NAMED = 20
+"""Routes that are named when something is wrong with them."""
 
 IN_A_GROUP = "an operation that it depends on cannot be done"
 INCOMPLETE = "what BGP says of this table is not complete, so nothing is removed"
@@ -57,28 +67,31 @@ async def apply_plan(
     actor: str,
     most: int,
     percent: float,
-    begin: Callable[[], None] = lambda: None,
+    begin: Callable[[Sequence[RuleOperation]], None] = lambda _rules: None,
+    digest: str = "",
 ) -> Applied:
     """Apply the subset of an approved plan that still matches.
 
-    *begin* is called before the first write, once it is clear that there is one: what it raises ends the change.  Raises
+    *begin* is called before the first write, with the policy rules that will be written: what it raises ends the change.
+    *digest* is the plan's, where it is known already: finding it takes a second for a million operations.  Raises
     PlanStale when more than *most* operations and *percent* of them no longer match, PlanRefused where nothing may be
     written, JournalError when the journal fails before the first write.  When it fails later, the rest is left out.
     """
     async with reconciler.lock:
         refuse_writing(reconciler)
         await reconciler.read_due()
-        reasons = {
-            index: why for index, item in enumerate(plan.operations) if (why := _obstacle(reconciler, plan, item))
-        }
+        reasons: dict[int, str] = {}
+        async for index, item in _sliced(list(enumerate(plan.operations))):
+            if why := _obstacle(reconciler, plan, item):
+                reasons[index] = why
         for index in dependents(plan.groups, reasons.keys()):
             reasons.setdefault(index, IN_A_GROUP)
         rules = [operation for operation in plan.rule_operations if _rule_holds(reconciler, plan, operation)]
         total = len(plan.operations) + len(plan.rule_operations)
         stale = len(reasons) + len(plan.rule_operations) - len(rules)
         check_drift(stale, total, most, percent)
-        begin()
-        _release(reconciler, plan)
+        begin(rules)
+        await _release(reconciler, plan)
         cause = plan_cause(plan.number)
         applied = Applied(stale=stale)
         applied.left_out = [(plan.operations[index], why) for index, why in reasons.items()]
@@ -86,7 +99,7 @@ async def apply_plan(
         applied.left_out += [(item, CHANGED_MEANWHILE) for item in plan.rule_operations if item not in kept]
         applied.add(await reconciler.apply_rules([item for item in rules if not item.add], cause))
         try:
-            await _write_in_order(reconciler, plan, reasons, applied, actor)
+            await _write_in_order(reconciler, plan, digest or plan.digest, reasons, applied, actor)
         except (JournalError, FibUnavailable) as error:
             reconciler.trouble = str(error)
             applied.left_out.append((plan.operations[-1], f"the rest was not written: {error}"))
@@ -101,27 +114,30 @@ async def apply_plan(
 
 
 async def _write_in_order(
-    reconciler: Reconciler, plan: Plan, reasons: dict[int, str], applied: Applied, actor: str
+    reconciler: Reconciler, plan: Plan, digest: str, reasons: dict[int, str], applied: Applied, actor: str
 ) -> None:
     """Write adds, then changes, then removals, default routes last; a group that lost a member does not go on."""
-    indexes = {id(item): index for index, item in enumerate(plan.operations)}
-    fresh = [item for index, item in enumerate(plan.operations) if index not in reasons]
+    indexes: dict[int, int] = {}
+    steps: dict[tuple[bool, Action], list[Operation]] = {}
+    async for index, item in _sliced(list(enumerate(plan.operations))):
+        indexes[id(item)] = index
+        if index not in reasons:
+            steps.setdefault((item.key[0] == 0, item.action), []).append(item)
     # Of a roll-back plan it is not asked whether BGP wants it: it does not.
     wanted = plan.kind is PlanKind.CHANGE
     for default in (False, True):
         for action in (Action.ADD, Action.CHANGE, Action.REMOVE):
-            batch = [item for item in fresh if (item.key[0] == 0) is default and item.action is action]
+            batch = steps.get((default, action), [])
             lost = {indexes[id(item)] for item, _ in applied.left_out if id(item) in indexes}
             lost |= {indexes[id(item)] for item in applied.refused if id(item) in indexes}
-            doomed = dependents(plan.groups, lost)
-            held = [item for item in batch if indexes[id(item)] in doomed]
-            applied.left_out += [(item, IN_A_GROUP) for item in held]
-            applied.stale += len(held)
-            batch = [item for item in batch if indexes[id(item)] not in doomed]
+            if doomed := dependents(plan.groups, lost):
+                held = [item for item in batch if indexes[id(item)] in doomed]
+                applied.left_out += [(item, IN_A_GROUP) for item in held]
+                applied.stale += len(held)
+                batch = [item for item in batch if indexes[id(item)] not in doomed]
             if batch:
                 cause = plan_cause(plan.number)
-                written = await reconciler.apply(batch, cause=cause, actor=actor, plan=plan.digest, wanted=wanted)
-                applied.add(written)
+                await reconciler.apply(batch, cause=cause, actor=actor, plan=digest, wanted=wanted, into=applied)
 
 
 def _obstacle(reconciler: Reconciler, plan: Plan, operation: Operation) -> str:
@@ -142,9 +158,9 @@ def _rule_holds(reconciler: Reconciler, plan: Plan, operation: RuleOperation) ->
     return (operation.rule in reconciler.installed_rules) is not operation.add
 
 
-def _release(reconciler: Reconciler, plan: Plan) -> None:
+async def _release(reconciler: Reconciler, plan: Plan) -> None:
     """A person has approved what a roll-back may have undone before; what this plan rolls back stays undone."""
-    for operation in plan.operations:
+    async for operation in _sliced(plan.operations):
         state = reconciler.tables.get((operation.table, operation.family))
         if state is not None and plan.kind is PlanKind.CHANGE:
             state.rolled_back.pop(operation.key, None)
@@ -171,32 +187,49 @@ async def verify(reconciler: Reconciler, written: Sequence[Operation]) -> list[s
         names = {(operation.table, operation.family) for operation in written}
         unread = await reconciler.read_again(names)
     wrong = [f"table {table} {family.label} could not be read back" for table, family in unread]
-    return (wrong + list(_differences(reconciler, written)))[:20]
-
-
-def _differences(reconciler: Reconciler, written: Iterable[Operation]) -> Iterable[str]:
-    for operation in written:
+    async for operation in _sliced(written):
         state = reconciler.tables.get((operation.table, operation.family))
         if state is None or state.current(operation.key) == operation.after:
             continue
         if state.desired.get(operation.key) == operation.after or state.current(operation.key) == operation.before:
-            yield f"{text_of(operation.family, operation.key)} in table {operation.table} is not as the plan left it"
+            wrong.append(f"{place_of(operation)} is not as the plan left it")
+    return wrong[:MOST_NAMED]
 
 
-def still_there(reconciler: Reconciler, written: Iterable[Operation]) -> list[str]:
-    """Return which of the routes of a change are gone although BGP still wants them, from what is known without reading."""
-    found: list[str] = []
+def by_place(written: Iterable[Operation]) -> Written:
+    """Return what a change left, so that it is found by its place."""
+    found: Written = {}
     for operation in written:
-        state = reconciler.tables.get((operation.table, operation.family))
-        if state is None or state.desired.get(operation.key) != operation.after:
-            continue
-        if state.current(operation.key) != operation.after:
-            found.append(
-                f"{text_of(operation.family, operation.key)} in table {operation.table} was changed by somebody else"
-            )
-            if len(found) == 20:
-                break
+        found.setdefault((operation.table, operation.family), {})[operation.key] = operation.after
     return found
+
+
+def undermined(reconciler: Reconciler, written: Written) -> list[str]:
+    """Return which routes of a change somebody else changed although BGP still wants them, in words.
+
+    Looks at what is known to have drifted only, so that it costs nothing where nothing has.
+    """
+    found: list[str] = []
+    for (table, family), left in written.items():
+        state = reconciler.tables.get((table, family))
+        for key in state.drift & left.keys() if state is not None else ():
+            assert state is not None
+            if state.desired.get(key) == left[key] != state.current(key):
+                found.append(f"{text_of(family, key)} in table {table} was changed by somebody else")
+    return sorted(found)[:MOST_NAMED]
+
+
+def place_of(operation: Operation) -> str:
+    """Return ``10.8.0.0/16 in table 101``."""
+    return f"{text_of(operation.family, operation.key)} in table {operation.table}"
+
+
+async def _sliced(items: Sequence[Item]) -> AsyncIterator[Item]:
+    """Yield *items*; now and then others have their turn.  What was seen before may have changed after it."""
+    for start in range(0, len(items), BATCH):
+        for item in items[start : start + BATCH]:
+            yield item
+        await asyncio.sleep(0)
 
 
 async def revert(
@@ -217,7 +250,7 @@ async def revert(
     async with reconciler.lock:
         names = {(operation.table, operation.family) for operation in written}
         await reconciler.read_again(names)
-        undo, halves = _inverse(reconciler, written)
+        undo, halves = await _inverse(reconciler, written)
         undo.sort(key=lambda item: (item.key[0] == 0, _ORDER[item.action]))
         reconciler.rules_rolled_back.update(rules)
         back = [rule.inverse for rule in rules if (rule.rule in reconciler.installed_rules) is rule.add]
@@ -234,11 +267,13 @@ async def revert(
         reverted.done, reverted.failed = applied.done + more.done, applied.failed + more.failed
         unread = await reconciler.read_again(names)
         reverted.left_alone = [f"table {table} {family.label} could not be read back" for table, family in unread]
-        for operation in written:
+        async for operation in _sliced(written):
             state = reconciler.tables.get((operation.table, operation.family))
-            if state is not None and state.current(operation.key) != operation.before and len(reverted.left_alone) < 20:
-                place = f"{text_of(operation.family, operation.key)} in table {operation.table}"
-                reverted.left_alone.append(f"{place} was changed by somebody else meanwhile, and left alone")
+            if state is not None and state.current(operation.key) != operation.before:
+                reverted.left_alone.append(
+                    f"{place_of(operation)} was changed by somebody else meanwhile, and left alone"
+                )
+        del reverted.left_alone[MOST_NAMED:]
         for rule in rules:
             if (rule.rule in reconciler.installed_rules) is rule.add:
                 reverted.left_alone.append(f"rule {rule.rule.text} is not as it was")
@@ -247,14 +282,14 @@ async def revert(
     return reverted
 
 
-def _inverse(reconciler: Reconciler, written: Sequence[Operation]) -> tuple[list[Operation], list[Operation]]:
+async def _inverse(reconciler: Reconciler, written: Sequence[Operation]) -> tuple[list[Operation], list[Operation]]:
     """Return what takes *written* back as far as it is there, and what deletes the new half of a change cut short.
 
     A change of metric adds the new route before it deletes the old one, so that both may stand there.
     """
     undo: list[Operation] = []
     halves: list[Operation] = []
-    for operation in written:
+    async for operation in _sliced(written):
         state = reconciler.tables.get((operation.table, operation.family))
         if state is None:
             continue

@@ -442,15 +442,24 @@ class Reconciler:
     # Writing
 
     async def apply(
-        self, operations: Sequence[Operation], *, cause: str, actor: str, plan: str, wanted: bool = True
+        self,
+        operations: Sequence[Operation],
+        *,
+        cause: str,
+        actor: str,
+        plan: str,
+        wanted: bool = True,
+        into: Applied | None = None,
     ) -> Applied:
         """Write operations in batches, each compared with the present just before it is written.
 
         An operation whose *before* or *after* no longer holds is left out and counted as stale, and so is all that is left
         when the gate becomes dry-run, or writing is paused, meanwhile.  Without *wanted* it does not matter whether BGP
-        wants it.  Raises JournalError, and writes nothing more, when the journal cannot be written.
+        wants it.  Counts *into* what is given, so that what was written is known also where this ends in an error: raises
+        JournalError, and writes nothing more, when the journal cannot be written, and FibUnavailable; a batch whose outcome
+        is not known then counts as written.
         """
-        applied = Applied()
+        applied = Applied() if into is None else into
         for start in range(0, len(operations), BATCH):
             asked = operations[start : start + BATCH]
             batch = [item for item in asked if self.holds(item, wanted=wanted)]
@@ -461,7 +470,11 @@ class Reconciler:
             if not batch:
                 continue
             change = self.journal.begin(batch, at=self.wall(), cause=cause, actor=actor, plan=plan)
-            results = await self.write_batch(batch)
+            try:
+                results = await self.write_batch(batch)
+            except FibUnavailable:
+                applied.written += batch
+                raise
             self.note_answers(batch, results, applied)
             self.journal.finish(change, results)
         return applied

@@ -278,9 +278,9 @@ class TableState:
             self._written.popleft()
         return Churn(sum(adds for _, adds, _ in self._written), sum(removals for _, _, removals in self._written))
 
-    def undo(self, key: PrefixKey, value: Forwarding | None, now: float) -> None:
-        """Remember that a roll-back took *value* away from *key*."""
-        self.rolled_back[key] = (value, now + UNDONE_SECONDS)
+    def undo(self, key: PrefixKey, value: Forwarding | None, now: float, seconds: float = UNDONE_SECONDS) -> None:
+        """Remember for so many *seconds* that a roll-back took *value* away from *key*."""
+        self.rolled_back[key] = (value, now + seconds)
 
     def undone(self, key: PrefixKey, now: float) -> bool:
         """Say whether what is wanted at *key* is what a roll-back undid lately."""

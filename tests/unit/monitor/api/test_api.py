@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 import stat
 from collections.abc import Iterator
@@ -21,12 +22,13 @@ from monitor.errors import (
     DaemonUnreachable,
     MonitorError,
     Refused,
+    RolledBack,
     Stale,
 )
-from monitor.ports import Document
+from monitor.ports import Document, Endorsement
 from programmer.errors import JournalError, PlanRefused, PlanStale, PlanUnknown
 from tests.support.wait import until
-from tests.unit.monitor.api.daemon import Book, serving
+from tests.unit.monitor.api.daemon import NOBODY, Book, serving
 
 
 @pytest.fixture
@@ -48,7 +50,18 @@ def test_every_call_of_feed_arrives_with_its_arguments(client: Client, book: Boo
     client.explain("192.0.2.0/24", "storage")
     client.lookup("192.0.2.9")
     client.plan("7f3a")
+    client.plans(3)
+    client.compare_plans("7f3a", "c0de")
+    client.export_plan("7f3a")
+    client.statement("7f3a", "confirm", "CHG-1", 1_800_000_000.0)
+    client.judge("7f3a")
+    client.windows(1_800_000_000.5, 2)
+    client.holds()
     client.history("192.0.2.0/24", 3)
+    client.events(17, 1.5, 4, 0.25)
+    client.audit()
+    client.export_audit(17, 1.5, 4)
+    client.replay(1_800_000_000.5, "routes", "table = 101", 5)
     client.doctor()
     assert book.asked == [
         ("status",),
@@ -58,22 +71,51 @@ def test_every_call_of_feed_arrives_with_its_arguments(client: Client, book: Boo
         ("explain", "192.0.2.0/24", "storage"),
         ("lookup", "192.0.2.9"),
         ("plan", "7f3a"),
+        ("plans", 3),
+        ("compare", "7f3a", "c0de"),
+        ("export", "7f3a"),
+        ("statement", "7f3a", "confirm", "CHG-1", 1_800_000_000.0),
+        ("judge", "7f3a"),
+        ("windows", 1_800_000_000.5, 2),
+        ("holds",),
         ("history", "192.0.2.0/24", 3),
+        ("events", 17, 1.5, 4, 0.25),
+        ("audit",),
+        ("audit_export", 17, 1.5, 4),
+        ("replay", 1_800_000_000.5, "routes", "table = 101", 5),
         ("doctor",),
     ]
 
 
-def test_every_call_of_control_names_the_owner_of_the_socket(client: Client, book: Book) -> None:
-    client.freeze()
+def test_every_call_of_control_names_who_called(client: Client, book: Book) -> None:
+    said = Endorsement(b"statement \xff", "signature", "CHG-1", "comment", "alice", break_glass=True)
+    client.freeze("table = 101", denied=True, name="alice")
     client.approve("7f3a")
-    client.reject("7f3a", "not now")
+    client.approve("7f3a", said)
+    client.reject("7f3a", "not now", said)
+    client.confirm("7f3a", said)
+    client.roll_back("7f3a", "slow", "alice")
+    client.extend("7f3a", 90.0)
+    client.hold("table = 101", 7200.0, "not now")
+    client.release(4)
+    client.pause("not now")
+    client.resume()
     client.reload()
     client.withdraw_all()
-    actor = f"uid {os.geteuid()} (admin.sock)"
+    actor = book.asked[0][1]
+    assert re.fullmatch(rf"uid {os.geteuid()}\b.*\bpid {os.getpid()}\b.*", actor)
     assert book.asked == [
-        ("freeze", actor),
-        ("approve", "7f3a", actor),
-        ("reject", "7f3a", "not now", actor),
+        ("freeze", actor, "table = 101", True, "alice"),
+        ("approve", "7f3a", actor, NOBODY),
+        ("approve", "7f3a", actor, said),
+        ("reject", "7f3a", "not now", actor, said),
+        ("confirm", "7f3a", actor, said),
+        ("roll_back", "7f3a", actor, "slow", "alice"),
+        ("extend", "7f3a", 90.0, actor),
+        ("hold", "table = 101", 7200.0, "not now", actor),
+        ("release", 4, actor),
+        ("pause", "not now", actor),
+        ("resume", actor),
         ("reload", actor),
         ("withdraw_all", actor),
     ]
@@ -83,7 +125,15 @@ def test_limits_that_are_not_given_are_the_daemons(client: Client, book: Book) -
     client.routes()
     client.history()
     client.routes(limit=0)
-    assert book.asked == [("routes", "", "", 1000), ("history", "", 100), ("routes", "", "", 0)]
+    client.plans()
+    client.windows()
+    client.events()
+    client.export_audit()
+    client.replay(1.0, "status")
+    assert book.asked == [
+        ("routes", "", "", 1000), ("history", "", 100), ("routes", "", "", 0), ("plans", 20), ("windows", 0.0, 5),
+        ("events", 0, 0.0, 100, 0.0), ("audit_export", 0, 0.0, 1000), ("replay", 1.0, "status", "", 1000),
+    ]  # fmt: skip
 
 
 def test_documents_come_back_as_they_were(client: Client, book: Book) -> None:
@@ -105,6 +155,7 @@ def test_text_that_is_not_unicode_does_not_break_the_answer(client: Client, book
         (Refused("mode is dry-run"), Refused),
         (PlanRefused("mode is dry-run"), Refused),
         (Stale("unknown digest"), Stale),
+        (RolledBack("taken back"), RolledBack),
         (PlanStale("drifted"), Stale),
         (PlanUnknown("unknown digest"), Stale),
         (MonitorError("something else"), ApiError),
@@ -137,7 +188,7 @@ def test_sockets_have_the_modes_that_keep_control_to_the_owner(tmp_path: Path, b
     run_dir = tmp_path / "run"
     with serving(run_dir, book):
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in run_dir.iterdir()}
-        assert modes == {"read.sock": 0o660, "admin.sock": 0o600}
+        assert modes == {"read.sock": 0o660, "admin.sock": 0o600, ".admin.sock": 0o600}
         assert stat.S_IMODE(run_dir.stat().st_mode) & 0o022 == 0
     assert list(run_dir.iterdir()) == []
 
@@ -153,6 +204,16 @@ def test_read_socket_changes_nothing(tmp_path: Path, book: Book, client: Client)
             call(messages.WithdrawAllRequest(), timeout=10)
     assert isinstance(caught.value, grpc.Call)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert book.asked == []
+
+
+def test_whoever_goes_past_the_doorkeeper_changes_nothing(tmp_path: Path, book: Book) -> None:
+    run_dir, other = tmp_path / "run", tmp_path / "other"
+    other.mkdir()
+    with serving(run_dir, book):
+        (other / "admin.sock").symlink_to(run_dir / ".admin.sock")
+        with Client(other) as client, pytest.raises(Refused, match="nobody knows who asks"):
+            client.withdraw_all()
     assert book.asked == []
 
 
@@ -219,7 +280,7 @@ async def test_change_goes_on_when_its_caller_is_gone_and_is_waited_for(tmp_path
     ended: list[str] = []
 
     class Slow(Book):
-        async def approve(self, digest: str, actor: str) -> Document:
+        async def approve(self, digest: str, actor: str, endorsement: Endorsement = NOBODY) -> Document:
             begun.set()
             await finish.wait()
             ended.append(digest)

@@ -1,7 +1,6 @@
 """The command line against a real server: output and exit codes."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,9 +8,9 @@ import pytest
 from monitor.cli import main
 from monitor.cli.command import bgpmon
 from monitor.cli.table import clean, duration, width
-from monitor.errors import BadRequest, MonitorError, Refused, Stale
+from monitor.errors import BadRequest, MonitorError, Refused, RolledBack, Stale
 from monitor.ports import Document
-from tests.unit.monitor.api.daemon import Book, serving
+from tests.unit.monitor.api.daemon import Book
 from tests.unit.monitor.config.files import DOMAIN
 
 PLAN = {
@@ -22,14 +21,6 @@ PLAN = {
     "operations": [{"op": "+", "domain": "storage", "table": 101, "prefix": "192.0.2.0/24", "after": "via 10.8.0.1"}],
 }
 HOSTILE = "x\x1b[2J\x07\x7f\x9b\u202ey"
-
-
-@pytest.fixture
-def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
-    monkeypatch.setenv("BGPMON_RUN_DIR", str(tmp_path))
-    book = Book()
-    with serving(tmp_path, book):
-        yield book
 
 
 @pytest.mark.parametrize("arguments", [["-o", "json", "status"], ["status", "-o", "json"], ["-o", "json"]])
@@ -44,7 +35,8 @@ def test_json_is_asked_for_before_and_after_the_command(
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(BadRequest("b"), 2), (Refused("r"), 5), (Stale("s"), 6), (MonitorError("m"), 1)]
+    ("error", "code"),
+    [(BadRequest("b"), 2), (Refused("r"), 5), (Stale("s"), 6), (RolledBack("t"), 7), (MonitorError("m"), 1)],
 )
 def test_errors_become_exit_codes(book: Book, capsys: pytest.CaptureFixture[str], error: Exception, code: int) -> None:
     book.answers["approve"] = error
@@ -85,36 +77,67 @@ def test_withdraw_all_off_a_terminal_needs_yes(book: Book) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [["status"], ["peers"], ["domains"], ["routes"], ["explain", "192.0.2.0/24"], ["lookup", "192.0.2.1"],
-     ["plan", "show"], ["plan", "freeze"], ["history"], ["doctor"], ["reload"]],
+     ["plan", "list"], ["plan", "show"], ["plan", "show", "--format", "markdown"], ["plan", "freeze"], ["plan", "diff", "7f3a"],
+     ["approve", "7f3a"], ["reject", "7f3a", "--reason", "r"], ["confirm", "7f3a"], ["rollback"], ["extend", "5m", "7f3a"],
+     ["hold", "*", "--for", "2h", "--reason", "r"], ["release", "1"], ["holds"], ["pause", "--reason", "r"], ["resume"],
+     ["window", "list"], ["window", "next"], ["window", "test", "--at", "5m"], ["policy", "test"],
+     ["policy", "explain", "192.0.2.0/24"], ["audit", "verify"], ["audit", "export"], ["events"],
+     ["replay", "--at", "5m"], ["replay", "--at", "5m", "plan"], ["replay", "--at", "5m", "routes"],
+     ["history"], ["doctor"], ["reload"], ["withdraw-all", "--yes"]],
+    ids=" ".join,
 )  # fmt: skip
 def test_screens_bear_missing_keys_and_hostile_text(
     book: Book, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    item: object = dict.fromkeys(("name", "address", "prefix", "check", "peer", "reason", "op", "state"), HOSTILE)
+    names = (
+        "name",
+        "address",
+        "prefix",
+        "check",
+        "peer",
+        "reason",
+        "op",
+        "state",
+        "id",
+        "filter",
+        "detail",
+        "cause",
+        "text",
+        "at",
+    )
+    item: Document = dict.fromkeys(names, HOSTILE)
+    lists = (
+        "items",
+        "domains",
+        "operations",
+        "paths",
+        "rules",
+        "configured",
+        "waiting",
+        "only_first",
+        "probes",
+        "tables",
+        "log",
+    )
     filled: Document = {
-        "node": HOSTILE,
-        "sentence": HOSTILE,
-        **{key: [item] for key in ("items", "domains", "operations", "paths")},
+        **dict.fromkeys(
+            (*names, "node", "sentence", "digest", "short", "author", "actor", "until", "deadline"), HOSTILE
+        ),
+        **{key: [item] for key in lists},
+        **{key: [HOSTILE] for key in ("left_out", "problems", "lines", "gaps")},
+        **{
+            key: {HOSTILE: HOSTILE, "items": [item]}
+            for key in ("reasons", "summary", "requirement", "approvals", "reverted")
+        },
     }
-    for document in ({}, filled):
-        book.answers = dict.fromkeys(
-            (
-                "status",
-                "peers",
-                "domains",
-                "routes",
-                "explain",
-                "lookup",
-                "plan",
-                "freeze",
-                "history",
-                "doctor",
-                "reload",
-            ),
-            document,
-        )
-        assert main(arguments) in {0, 8}
-        assert clean(text := capsys.readouterr().out.replace("\n", " ")) == (text or "-")
+    filled |= {key: dict(filled) for key in ("change", "effect", "progress")}
+    odd: Document = dict.fromkeys(filled, 7)
+    for document in ({}, filled, odd):
+        book.answers = dict.fromkeys((name for name in dir(Book) if not name.startswith("_")), document)
+        assert main(arguments) in {0, 1, 5, 8}
+        said = capsys.readouterr()
+        for text in (said.out, said.err):
+            assert clean(shown := text.replace("\n", " ")) == (shown or "-")
 
 
 def test_cut_off_list_says_so_on_stderr(book: Book, capsys: pytest.CaptureFixture[str]) -> None:

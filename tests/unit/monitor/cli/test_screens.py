@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from monitor.cli import detail, screen
+from monitor.cli import detail, listing, outcome, past, planmark, plantext, screen
 from monitor.cli.table import Page, width
 
 HERE = Path(__file__).parent
@@ -24,6 +25,7 @@ Screen = Callable[[dict[str, Any], Page], Iterable[str]]
 SCREENS: dict[str, Screen] = {
     "status": screen.status,
     "status-unknown": screen.status,
+    "status-change": screen.status,
     "peers": screen.peers,
     "peers-bmp": screen.peers,
     "domains": screen.domains,
@@ -32,13 +34,43 @@ SCREENS: dict[str, Screen] = {
     "history": screen.history,
     "doctor": screen.doctor,
     "explain": detail.explain,
-    "plan": detail.plan,
-    "frozen": detail.frozen,
-    "applied": detail.applied,
-    "rejected": detail.rejected,
+    "plan": plantext.plan,
+    "plan-frozen": plantext.plan,
+    "plan-one-of-two": plantext.plan,
+    "plan-soaking": plantext.plan,
+    "plan-rolled-back": plantext.plan,
+    "frozen": outcome.frozen,
+    "applied": outcome.decided,
+    "approved-rolled-back": outcome.decided,
+    "recorded": outcome.decided,
+    "queued": outcome.decided,
+    "rejected": outcome.decided,
+    "extended": outcome.extended,
+    "holds": outcome.holds,
+    "held": outcome.held,
+    "released": outcome.released,
+    "paused": outcome.paused,
+    "resumed": outcome.resumed,
+    "plans": listing.plans,
+    "comparison": listing.comparison,
+    "windows": listing.windows,
+    "openings": listing.openings,
+    "judgement": listing.judgement,
+    "explanation": listing.explanation,
+    "events": listing.events,
+    "verification": listing.verification,
+    "verification-broken": listing.verification,
+    "replayed": past.as_of,
     "reloaded": detail.reloaded,
     "withdrawn": detail.withdrawn,
 }
+PLANS = [name for name, face in SCREENS.items() if face is plantext.plan]
+WHOLE = {
+    "frozen", "status", "status-unknown", "status-change", "peers", "domains", "routes", "plans", "judgement", "events",
+    "verification", "verification-broken", *PLANS,
+}  # fmt: skip
+"""Screens with a digest, which is to be copied as a whole, or with numbers, which are never cut."""
+
 PAGES = {"80": Page(80), "160": Page(160), "pipe": Page(cuts=False)}
 
 
@@ -62,11 +94,46 @@ def test_screen(name: str, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not any(line != line.rstrip() for line in text.splitlines())
 
 
+@pytest.mark.parametrize("name", PLANS)
+def test_plan_as_markdown(name: str) -> None:
+    text = planmark.markdown(document(name))
+    file = HERE / "screens" / f"{name}.md"
+    if os.environ.get("UPDATE_SCREENS"):
+        file.write_text(text)
+    assert text == file.read_text()
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_row_of_a_table_in_markdown_has_as_many_cells_as_its_head(name: str) -> None:
+    cells = 0
+    for line in planmark.markdown(document(name)).splitlines():
+        if not line.startswith("|"):
+            cells = 0
+            continue
+        found = len(re.findall(r"(?<!\\)\|", line))
+        assert found == (cells or found)
+        cells = found
+
+
+def test_what_somebody_must_see_who_decides_is_short_and_whole() -> None:
+    text = "\n".join(plantext.essence(document("plan-one-of-two"), PAGES["80"]))
+    for words in (
+        "default-route: touched",
+        "4,294,967,296",
+        "alice@example.net",
+        "1 of 2",
+        "within 5m00s",
+        "kept back",
+    ):
+        assert words in text
+    assert "Operations" not in text
+    assert len(text.splitlines()) < 60
+
+
 @pytest.mark.parametrize("columns", [60, 80, 100, 160])
 @pytest.mark.parametrize("name", SCREENS)
 def test_no_line_is_wider_than_the_terminal(name: str, columns: int) -> None:
-    # A digest is to be copied as a whole, and numbers are never cut.
-    if name in {"frozen", "status", "status-unknown", "peers", "domains", "routes"}:
+    if name in WHOLE:
         columns = max(columns, 80)
     for line in SCREENS[name](document(name), Page(columns)):
         assert width(line) <= columns, line

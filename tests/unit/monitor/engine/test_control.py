@@ -117,7 +117,7 @@ def test_plan_of_another_node_is_refused() -> None:
             TableId(101), Family.IPV4, b"\x08\x0a", None, Forwarding(200, (NextHop(b"\xc0\0\x02\x01", 2),))
         )
         plan = Plan(7, "elsewhere", stage.config.digest, 0.0, 9e9, (operation,))
-        digest, body = stored_plan(plan, {"summary": {}, "shown": [], "author": "mallory", "requirement": Requirement().document()})
+        digest, body = stored_plan(plan, {"author": "mallory", "requirement": Requirement().document()}, [])
         stage.journal.put_plan(digest, 7, "frozen", (0.0, 9e9), "mallory", body)
         with pytest.raises(Refused, match="another node's"):
             await stage.control.approve(plan.digest, "alice")
@@ -258,6 +258,6 @@ def plans(draw: st.DrawFn) -> Plan:
 
 @given(plans())
 def test_stored_plan_is_the_plan(plan: Plan) -> None:
-    digest, body = stored_plan(plan, {"summary": {}, "shown": [], "author": "mallory", "requirement": Requirement().document()})
+    digest, body = stored_plan(plan, {"requirement": Requirement().document()}, [])
     assert read_plan(body) == (plan, digest)
     assert digest == plan.digest
