@@ -10,6 +10,7 @@ core        applies what sources tell, and keeps the programmer told
 slices      long walks that let others have their turn
 text        values in the words that every face shows
 condition   what state a domain is in, and what it waits for
+waiting     why a change has not been written yet
 rows        routes as the filter language sees them
 overview    status, peers and domains
 sentence    what became of a prefix, in one sentence

@@ -9,6 +9,7 @@ from monitor.engine.peer import refusal
 from monitor.engine.rows import route_state
 from monitor.engine.sentence import Finding, sentence
 from monitor.engine.text import forwarding_text, moment, operation_document, plural
+from monitor.engine.waiting import waiting_reason
 from monitor.errors import BadRequest
 from monitor.ports import Document
 from monitor.rib.attribute import community_text
@@ -160,8 +161,7 @@ def _reason(
         return Reason.PENDING
     if key not in state.difference:
         return Reason.INSTALLED
-    waiting = {"dry-run": Reason.DRY_RUN, "approve": Reason.WAITS_FOR_APPROVAL}
-    return waiting.get(engine.config.mode.value, Reason.PENDING)
+    return waiting_reason(engine, state, key)
 
 
 def _document(found: Finding) -> Document:

@@ -225,7 +225,7 @@ def _reasons(engine: Engine, domain: DomainTable, family: Family, counts: Counts
         (Reason.DOMAIN_CONFLICT, counts.get("overlaps", 0)),
         (Reason.FOREIGN_CONFLICT, counts.get("conflicts", 0)),
         (Reason.KERNEL_REFUSED, counts.get("failed", 0)),
-        (WAITING[engine.config.mode], waiting),
+        (Reason.PAUSED if engine.reconciler.paused else WAITING[engine.config.mode], waiting),
     ):
         counted[reason.label] += count
     return {label: count for label, count in counted.most_common() if count > 0}

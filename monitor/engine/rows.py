@@ -8,11 +8,13 @@ from monitor.engine.core import Engine
 from monitor.engine.domain import DomainTable
 from monitor.engine.slices import Smallest, Turns
 from monitor.engine.text import hop_document, interface_name
+from monitor.engine.waiting import waiting_reason
 from monitor.filter import PrefixBounds, Query, Relation, parse
 from monitor.ports import Document
 from monitor.rib.attribute import PathAttributes, Rpki
 from monitor.rib.domain import Verdict
 from monitor.rib.path import Path
+from monitor.rib.reason import Reason
 from programmer.approval import Decision
 from programmer.fib import ForeignRoute
 from programmer.reconciler import TableState
@@ -330,6 +332,7 @@ def route_state(engine: Engine, state: TableState, key: PrefixKey) -> tuple[str,
         return "failed", "kernel-refused", operation.action.value
     if operation.after is None and (not state.removals_allowed or state.guard.held_since is not None):
         return "held", "pending", operation.action.value
-    mode = engine.config.mode.value
-    reason = {"dry-run": "dry-run", "approve": "waits-for-approval"}.get(mode, "pending")
-    return {"+": "add", "~": "change", "-": "remove"}[operation.action.value], reason, operation.action.value
+    reason = waiting_reason(engine, state, key)
+    if reason is Reason.HELD:
+        return "held", reason.label, operation.action.value
+    return {"+": "add", "~": "change", "-": "remove"}[operation.action.value], reason.label, operation.action.value

@@ -12,6 +12,7 @@ from monitor.engine.domain import DomainTable
 from monitor.engine.peer import PeerTable
 from monitor.engine.rows import rule_label
 from monitor.engine.text import clock, forwarding_text, plural, protocol_text, seconds_text
+from monitor.engine.waiting import waiting_reason
 from monitor.rib.domain import DomainCandidate, Selection
 from monitor.rib.path import Path
 from monitor.rib.protect import ALWAYS_PROTECTED, ProtectedSet, live_protected
@@ -129,9 +130,11 @@ def _removal(found: Finding) -> str:
         return "it stays until everything that BGP has to say is known: see `bgpmon status`"
     if engine.config.mode is Mode.DRY_RUN:
         return "it stays, because the mode is dry-run"
-    decision = engine.reconciler.decide(state, state.operation(found.key))
-    if engine.config.mode is Mode.APPROVE and decision.approvals:
+    waits = waiting_reason(engine, state, found.key)
+    if waits is Reason.WAITS_FOR_APPROVAL:
         return "its removal waits for a person: `bgpmon plan freeze`, then `bgpmon approve DIGEST`"
+    if waits in _HELD_BACK:
+        return f"its removal waits: {_HELD_BACK[waits](found)}; {_ADVICE[waits]}"
     left = state.guard.wait(engine.reconciler.monotonic())
     if left is not None:
         held = plural(len(state.difference.remove), "removal")
@@ -244,7 +247,28 @@ def _waiting(found: Finding) -> str:
     return f"the change to {chosen}{',' if ',' in chosen else ''} waits for a person"
 
 
+def _paused(found: Finding) -> str:
+    return f"writing is paused {found.engine.reconciler.paused}"
+
+
+def _held(found: Finding) -> str:
+    held = found.engine.reconciler.held
+    return f"hold {held(found.state, found.state.operation(found.key)) if held else ''} keeps the change back"
+
+
+def _denied(found: Finding) -> str:
+    decision = found.engine.reconciler.decide(found.state, found.state.operation(found.key))
+    return f"the approval rule {decision.rule} denies the change, which is of class {decision.category}"
+
+
 _Why = Callable[[Finding], str]
+_HELD_BACK: "dict[Reason | None, _Why]" = {
+    Reason.PAUSED: _paused,
+    Reason.HELD: _held,
+    Reason.DENIED: _denied,
+    Reason.ROLLED_BACK: lambda _: "the change was rolled back, and is not written again by itself",
+}
+
 _WHY: "MappingProxyType[Reason | None, _Why]" = MappingProxyType({
     Reason.INSTALLED: _installed,
     Reason.AS_LOOP: lambda found: f"the path of {found.peer} has been through the speaker's own AS, or began at it: a loop",
@@ -270,6 +294,7 @@ _WHY: "MappingProxyType[Reason | None, _Why]" = MappingProxyType({
     Reason.FOREIGN_CONFLICT: _foreign,
     Reason.KERNEL_REFUSED: _refused,
     Reason.WAITS_FOR_APPROVAL: _waiting,
+    **_HELD_BACK,
 })  # fmt: skip
 
 _ADVICE: "MappingProxyType[Reason, str]" = MappingProxyType({
@@ -291,4 +316,8 @@ _ADVICE: "MappingProxyType[Reason, str]" = MappingProxyType({
     Reason.FOREIGN_CONFLICT: "delete the other route, or give the domain another `metric`",
     Reason.DRY_RUN: "set `mode: approve` or `mode: auto` to have it written",
     Reason.WAITS_FOR_APPROVAL: "`bgpmon plan freeze`, then `bgpmon approve DIGEST`",
+    Reason.PAUSED: "`bgpmon resume` ends that",
+    Reason.HELD: "`bgpmon holds` tells why, `bgpmon release ID` ends it",
+    Reason.DENIED: "change the rule, or `bgpmon plan freeze --denied` and break the glass",
+    Reason.ROLLED_BACK: "`bgpmon plan freeze`, then `bgpmon approve DIGEST`",
 })  # fmt: skip

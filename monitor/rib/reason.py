@@ -85,6 +85,10 @@ class Reason(enum.Enum):
     # Desired, but not installed.
     DRY_RUN = ("dry-run", Stage.DESIRED, "the mode is dry-run, so nothing is written")
     WAITS_FOR_APPROVAL = ("waits-for-approval", Stage.DESIRED, "the change waits for a person")
+    PAUSED = ("paused", Stage.DESIRED, "all writing is paused")
+    HELD = ("held", Stage.DESIRED, "a hold keeps the change back")
+    DENIED = ("denied", Stage.DESIRED, "an approval rule denies the change")
+    ROLLED_BACK = ("rolled-back", Stage.DESIRED, "it was rolled back, and waits for a person to approve it again")
     FOREIGN_CONFLICT = (
         "foreign-conflict",
         Stage.DESIRED,

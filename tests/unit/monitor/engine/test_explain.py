@@ -145,6 +145,23 @@ async def the_kernel_refuses(stage: Stage, _router: Router) -> None:
     stage.kernel.fail_writes(100, errno.EINVAL, "Invalid prefsrc address")
 
 
+async def _done(work: Awaitable[object]) -> None:
+    await work
+
+
+async def it_is_rolled_back(stage: Stage, _router: Router) -> None:
+    frozen = await stage.control.freeze("alice")
+    await stage.control.approve(str(frozen["digest"]), "alice")
+    await stage.control.roll_back("", "alice")
+    await stage.settle()
+
+
+async def it_is_withdrawn_while_held(stage: Stage, router: Router) -> None:
+    await stage.control.hold("op=-", 3600.0, "wait", "alice")
+    stage.withdraw(router, [NET])
+    await stage.settle()
+
+
 CASES = {
     "installed": Case("installed", f"{IS_IN}, read back from the kernel"),
     "no rule": Case(
@@ -295,6 +312,37 @@ CASES = {
         f"{IS_NOT}: the change to the path of 192.0.2.1 waits for a person; "
         "`bgpmon plan freeze`, then `bgpmon approve DIGEST`",
         mode="approve",
+    ),
+    "paused": Case(
+        "paused",
+        f"{IS_NOT}: writing is paused since 2026-01-01T00:00:01Z by alice: a break; `bgpmon resume` ends that",
+        before=lambda stage, _: _done(stage.control.pause("a break", "alice")),
+    ),
+    "held": Case(
+        "held",
+        f"{IS_NOT}: hold 1 keeps the change back; `bgpmon holds` tells why, `bgpmon release ID` ends it",
+        before=lambda stage, _: _done(stage.control.hold("op=+", 3600.0, "wait", "alice")),
+    ),
+    "change denied": Case(
+        "denied",
+        f"{IS_NOT}: the approval rule rule 1 denies the change, which is of class add-small; "
+        "change the rule, or `bgpmon plan freeze --denied` and break the glass",
+        config={"approval": {"rules": [{"match": "op=+", "decision": "deny"}]}},
+    ),
+    "rolled back": Case(
+        "rolled-back",
+        f"{IS_NOT}: the change was rolled back, and is not written again by itself; "
+        "`bgpmon plan freeze`, then `bgpmon approve DIGEST`",
+        mode="approve",
+        config={"approval": {"soak": {"duration": "5m"}}},
+        after=it_is_rolled_back,
+    ),
+    "removal kept back": Case(
+        None,
+        f"{NET} is still in table 101 for domain storage, via 192.0.2.1 dev eth1 metric 200: no peer of domain storage "
+        "announces it any more; its removal waits: hold 1 keeps the change back; "
+        "`bgpmon holds` tells why, `bgpmon release ID` ends it",
+        after=it_is_withdrawn_while_held,
     ),
     "foreign": Case(
         "foreign-conflict",
