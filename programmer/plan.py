@@ -125,11 +125,14 @@ class Plan:
 
         The order of operations does not count; their groups are told by place and prefix.
         """
+        return self.digest_over(operation_texts(sorted(self.operations, key=_place_of)))
+
+    def digest_over(self, ordered_texts: Iterable[str]) -> str:
+        """Return the digest where each operation is text already, in the order of table, family and key."""
         hashed = hashlib.sha256()
         head = [DIGEST_FORMAT, self.number, self.node, self.machine, self.policy, self.created_at, self.expires_at]
         hashed.update(json.dumps([*head, self.kind.value], separators=(",", ":")).encode())
-        ordered = sorted(self.operations, key=lambda item: (item.table, item.family, item.key))
-        for text in operation_texts(ordered):
+        for text in ordered_texts:
             hashed.update(text.encode())
         for group in sorted(sorted(self._place(index) for index in group) for group in self.groups):
             hashed.update(json.dumps(group, separators=(",", ":")).encode())
@@ -140,6 +143,10 @@ class Plan:
     def _place(self, index: int) -> tuple[int, int, str]:
         operation = self.operations[index]
         return operation.table, int(operation.family), operation.key.hex()
+
+
+def _place_of(operation: Operation) -> tuple[TableId, Family, PrefixKey]:
+    return operation.table, operation.family, operation.key
 
 
 def operation_document(operation: Operation) -> list[object]:

@@ -173,7 +173,7 @@ class Conductor:
         if not self._engine.settled:
             return
         for stored in reversed(self._engine.journal.plans_in([state.value for state in READY_TO_APPLY])):
-            if self._waits(stored.digest):
+            if self._turn.locked() or self._waits(stored.digest):
                 continue
             try:
                 await self.apply(stored.digest)

@@ -311,16 +311,19 @@ class EngineControl:
 
     async def pause(self, reason: str, actor: str) -> Document:
         """Write nothing more until resumed; returns when what was being written is done."""
+        self._refuse_in_flight()
+        document = self.change.restraints.stop(reason, actor, time.time()).document()
+        async with self.engine.reconciler.lock:
+            log.warning("writing is paused by %s: %s", actor, reason)
+        return document | {"state": "paused"}
+
+    def _refuse_in_flight(self) -> None:
         flight = self.change.conductor.flight
         if flight is not None:
             raise Refused(
                 f"plan {flight.plan.number} is {flight.state.value}, and goes back by itself unless confirmed: "
                 "confirm it or roll it back first"
             )
-        document = self.change.restraints.stop(reason, actor, time.time()).document()
-        async with self.engine.reconciler.lock:
-            log.warning("writing is paused by %s: %s", actor, reason)
-        return document | {"state": "paused"}
 
     async def resume(self, actor: str) -> Document:
         """Let things be written again."""
@@ -334,11 +337,7 @@ class EngineControl:
     async def reload(self, actor: str) -> Document:
         """Apply the file as a whole, or leave the old configuration in force."""
         config = await asyncio.to_thread(self.load)
-        flight = self.change.conductor.flight
-        if flight is not None:
-            raise Refused(
-                f"plan {flight.plan.number} is {flight.state.value}: confirm it or roll it back before a reload"
-            )
+        self._refuse_in_flight()
         old = self.engine.config
         fixed = [name for name in ("netns", "state_dir", "run_dir", "protocol", "sources", "api", "reconcile", "node")
                  if getattr(old, name) != getattr(config, name)]  # fmt: skip
@@ -362,6 +361,7 @@ class EngineControl:
         reconciler = self.engine.reconciler
         if reconciler.paused:
             raise Refused(f"writing is paused {reconciler.paused}; `bgpmon resume` first")
+        self._refuse_in_flight()
         self.engine.journal.note("withdraw-all", "asked for", at=time.time(), actor=actor)
         applied = await withdraw_all(reconciler, actor)
         return {"state": "withdrawn", "removed": applied.done, "failed": applied.failed}

@@ -1,11 +1,13 @@
 """The effect of a plan in words and documents: who carries the traffic before and after, how much moves, what needs a look."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
 from monitor.engine.core import Engine
+from monitor.engine.slices import Turns
 from monitor.engine.text import forwarding_text, hop_text, interface_name, plural
 from monitor.ports import Document
 from programmer.effect import (
@@ -24,12 +26,14 @@ from programmer.effect import (
 from programmer.errors import FibError
 from programmer.fib import Links, Ownership
 from programmer.plan import Action, Operation
-from programmer.route import MAIN_TABLE, Family, Forwarding, NextHop, PrefixKey, text_of
+from programmer.route import MAIN_TABLE, Family, Forwarding, NextHop, PrefixKey, TableId, text_of
 
 FEW = 200
 """Operations whose effect takes a few milliseconds; that of more is found out in a thread, on copies."""
 
 MOST_DETAILED = 5000
+MOST_LOOKED_AT = 100_000
+"""Operations whose traffic is looked at one by one; of a plan with more that removes nothing there is an outline."""
 ROUTE_OCTETS = 400
 """About what one route takes of the kernel's memory: measured on Linux 6.18, both families, next hop shared."""
 
@@ -48,6 +52,8 @@ class Effect:
 
 async def effect_of(engine: Engine, operations: Sequence[Operation]) -> tuple[Effect, _Group]:
     """Return the effect of *operations* on the tables as they are now, and the groups that lean on each other."""
+    if len(operations) > MOST_LOOKED_AT and not any(operation.after is None for operation in operations):
+        return Effect(await _outline(engine, operations)), ()
     views = await _views(engine, operations)
     links = engine.reconciler.links
     dead = {index for index, link in links.links.items() if not link.usable}
@@ -252,7 +258,7 @@ def _checks(engine: Engine, effect: PlanEffect, operations: int) -> list[Documen
          f"{plural(len(effect.foreign), 'operation')} would meet a foreign route" if effect.foreign
          else "no foreign route is touched"),
         ("covered", "ok", f"{quiet} of {covered} covered additions change nothing: same next hops as their cover"),
-        _room(effect),
+        _room(sum(table.size_after - table.size_before for table in effect.tables)),
     ]  # fmt: skip
     if operations > MOST_DETAILED:
         found.append(
@@ -261,9 +267,66 @@ def _checks(engine: Engine, effect: PlanEffect, operations: int) -> list[Documen
     return [{"check": name, "verdict": verdict, "text": text} for name, verdict, text in found]
 
 
-def _room(effect: PlanEffect) -> tuple[str, str, str]:
+async def _outline(engine: Engine, operations: Sequence[Operation]) -> Document:
+    """Return what can be said of a plan that is too large to look at every address, and that takes no route away.
+
+    Nothing in it leans on anything else: a route that is added or changed needs no other one.
+    """
+    turns = Turns()
+    places: Counter[tuple[TableId, Family, Action]] = Counter()
+    loads: dict[TableKey, Counter[NextHop]] = {}
+    shortest: Counter[TableKey] = Counter()
+    lengths = {family: min(item.default_lengths.of(family) for item in engine.config.domains) for family in Family}
+    for step, operation in enumerate(operations):
+        if not step & 255:
+            await turns.pause()
+        place = (operation.table, operation.family)
+        places[(*place, operation.action)] += 1
+        shortest[place] += operation.key[0] < lengths[operation.family]
+        for hop in operation.after.next_hops if operation.after else ():
+            loads.setdefault(place, Counter())[hop._replace(weight=1)] += 1
+    links = engine.reconciler.links
+    dead = sum(count for hops in loads.values() for hop, count in hops.items() if not _usable(links, hop))
+    tables: list[Document] = []
+    for table, family in sorted({place[:2] for place in places}):
+        state = engine.reconciler.tables.get((table, family))
+        before = len(state.image.routes) if state else 0
+        adds, changes = (places[table, family, action] for action in (Action.ADD, Action.CHANGE))
+        hops = loads.get((table, family), Counter())
+        tables.append({
+            "domain": engine.domain_of_table(table), "table": table, "family": family.label, "add": adds, "change": changes,
+            "remove": 0, "routes_before": before, "routes_after": before + adds,
+            "percent": round((adds + changes) * 100 / before, 3) if before else 100.0,
+            "default_route": "touched" if shortest[table, family] else "unchanged",
+            "load": [{"next_hop": _hop_name(links, hop), "interface": interface_name(links, hop.ifindex), "routes_after": count,
+                      "note": "by this plan"} for hop, count in hops.most_common(100)],
+        })  # fmt: skip
+    more = sum(count for (_, _, action), count in places.items() if action is Action.ADD)
+    found = [
+        ("detail", "look", f"{len(operations):,} operations that add or change: too many to look at the traffic of each"),
+        ("default-route", "look" if shortest.total() else "ok",
+         f"{plural(shortest.total(), 'operation')} on default-like prefixes" if shortest.total() else "unchanged in every domain"),
+        ("next-hops", "look" if dead else "ok",
+         f"{plural(dead, 'next hop')} on links that are down" if dead else "every next hop is on a link that is up"),
+        _room(more),
+    ]  # fmt: skip
+    return {
+        "addresses": None,
+        "moved": "",
+        "tables": tables,
+        "protected": [],
+        "foreign": 0,
+        "checks": [{"check": name, "verdict": verdict, "text": text} for name, verdict, text in found],
+    }
+
+
+def _usable(links: Links, hop: NextHop) -> bool:
+    link = links.links.get(hop.ifindex)
+    return link is not None and link.usable
+
+
+def _room(more: int) -> tuple[str, str, str]:
     """Compare what the new routes take with what the machine has left (proc(5), MemAvailable)."""
-    more = sum(table.size_after - table.size_before for table in effect.tables)
     needed = max(more, 0) * ROUTE_OCTETS
     available = available_memory()
     if available is None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
 from monitor.change.statement import Act, Statement
@@ -11,7 +12,7 @@ from monitor.errors import BadRequest, Stale
 from monitor.ports import Document
 from programmer.approval import PlanState
 from programmer.errors import PlanRefused, PlanStale
-from programmer.plan import Plan, PlanKind, RuleOperation, operation_document, operation_of
+from programmer.plan import Operation, Plan, PlanKind, RuleOperation, operation_document, operation_of, operation_texts
 from programmer.route import Family, Prefix, Rule, TableId, key_of, prefix_of
 
 T = TypeVar("T")
@@ -117,11 +118,16 @@ def stored_plan(plan: Plan, head: Document, shown: Sequence[Document]) -> tuple[
     That is a line with what is told of it, one with the rows that are shown, one with the plan, and one for each operation.
     Takes seconds for a million operations; each line is encoded on its own, so that the loop goes on beside the thread.
     """
-    document = plan_document(plan)
-    operations = document.pop("operations")
-    assert isinstance(operations, list)
-    lines = [json.dumps(head), json.dumps(shown), json.dumps(document)]
-    return plan.digest, "\n".join([*lines, *map(json.dumps, operations)])
+    document = plan_document(plan, with_operations=False)
+    ordered = list(plan.operations)
+    texts = operation_texts(ordered)
+    in_order = all(_before(one, other) for one, other in pairwise(ordered))
+    digest = plan.digest_over(texts) if in_order else plan.digest
+    return digest, "\n".join([json.dumps(head), json.dumps(shown), json.dumps(document), *texts])
+
+
+def _before(one: Operation, other: Operation) -> bool:
+    return (one.table, one.family, one.key) < (other.table, other.family, other.key)
 
 
 def read_plan(body: str) -> tuple[Plan, str]:
@@ -131,8 +137,9 @@ def read_plan(body: str) -> tuple[Plan, str]:
     return plan, plan.digest
 
 
-def plan_document(plan: Plan) -> dict[str, Any]:
+def plan_document(plan: Plan, *, with_operations: bool = True) -> dict[str, Any]:
     """Return a plan as JSON values; the inverse is ``plan_of``."""
+    operations = plan.operations if with_operations else ()
     return {
         "number": plan.number,
         "node": plan.node,
@@ -142,7 +149,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "expires_at": plan.expires_at,
         "kind": plan.kind.value,
         "groups": [list(group) for group in plan.groups],
-        "operations": [operation_document(operation) for operation in plan.operations],
+        "operations": [operation_document(operation) for operation in operations],
         "rules": [
             [rule.family.label, rule.priority, rule.table, _network(rule.source), _network(rule.destination), rule.mark,
              rule.mask, rule.interface, add]

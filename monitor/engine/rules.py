@@ -11,6 +11,9 @@ from programmer.plan import Operation, RuleOperation
 from programmer.reconciler import TableState
 from programmer.route import Forwarding, NextHop, key_of
 
+PLAIN_FIELDS = frozenset({"op", "class", "risk", "state", "af", "table"})
+"""Fields of the filter language that are the same for every operation of one class in one table."""
+
 RULE_CLASS = "rule"
 """The class of adding or removing a policy rule."""
 
@@ -56,10 +59,20 @@ class ApprovalRules:
         self._engine = engine
         self.rules = rules
         self._tests = [(rule, rule.match.matches) for rule in rules]
+        # Where no rule asks for more than these, what one operation is told holds for all of its kind.
+        self._plain = all(rule.match.fields <= PLAIN_FIELDS for rule in rules)
+        self._known: dict[tuple[object, ...], Decision] = {}
 
     def decide(self, state: TableState, operation: Operation, category: str, risk: str) -> Decision:
         """Return what the first rule that matches says."""
-        return self._first(OperationRow(self._engine, state, operation, category, risk), category, risk)
+        if not self._plain:
+            return self._first(OperationRow(self._engine, state, operation, category, risk), category, risk)
+        kind = (state.spec.table, operation.family, operation.action, category, risk, self._engine.window_opened())
+        found = self._known.get(kind)
+        if found is None:
+            row = OperationRow(self._engine, state, operation, category, risk)
+            found = self._known[kind] = self._first(row, category, risk)
+        return found
 
     def _first(self, row: FilterRow, category: str, risk: str) -> Decision:
         now = time.time()
