@@ -135,6 +135,7 @@ class Conductor:
         while True:
             self._wake.clear()
             try:
+                self._tell()
                 self._expire()
                 await self._apply_next()
                 pause = self._next_look()
@@ -167,6 +168,8 @@ class Conductor:
             if now >= stored.expires_at:
                 self._set(stored.digest, PlanState.EXPIRED, "nobody released it in time", number=stored.number)
         self._restraints.expire(now)
+        for state in self._engine.reconciler.tables.values():
+            state.forget_undone(self._engine.reconciler.monotonic())
 
     async def _apply_next(self) -> None:
         # After a start BGP is to have its say first, else nothing of a plan would match.
@@ -241,7 +244,7 @@ class Conductor:
         check_policy(engine, plan)
         names = [item.principal for item in engine.journal.approvals(stored.digest) if item.act == "approve"]
         progress = Progress(", ".join(dict.fromkeys(names)), now, break_glass=self._breaks_glass(stored.digest))
-        flight = self.flight = Flight(plan, stored.digest, PlanState.APPLYING, progress)
+        flight = self.flight = Flight(plan, stored.digest, stored.state, progress)
         begun = False
 
         def begin(rules: Sequence[RuleOperation]) -> None:
@@ -543,7 +546,7 @@ class Conductor:
                     value = operation.after if undone else operation.before
                     state.undo(operation.key, value, engine.reconciler.monotonic(), left)
                 else:
-                    state.rolled_back.pop(operation.key, None)
+                    state.allow(operation.key, operation.after)
             for index in progress.rules:
                 rule = plan.rule_operations[index]
                 if undone or back:

@@ -199,7 +199,7 @@ class EngineControl:
             statement=signed.decode() if method == SIGNED else "",
             signature=endorsement.signature,
         )
-        words = f"plan {stored.number} {short_digest(stored.digest)} by {principal} ({method})"
+        words = f"plan {stored.number} {short_digest(stored.digest)}: {principal} ({method})"
         journal.note(act.value if method != BREAK_GLASS else BREAK_GLASS, words, at=now, actor=actor)
         if method == BREAK_GLASS:
             text = f"by {principal} for plan {stored.number}: {endorsement.comment}"
@@ -352,6 +352,7 @@ class EngineControl:
                 words = "the configuration changed"
                 self.engine.journal.set_plan_state(item.digest, PlanState.SUPERSEDED.value, words, at=now, actor=actor)
         self.engine.journal.note("reload", config.path, at=now, actor=actor)
+        self.change.conductor.wake()
         return {"state": "reloaded", "warnings": list(config.warnings)}
 
     async def withdraw_all(self, actor: str) -> Document:

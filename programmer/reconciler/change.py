@@ -116,7 +116,10 @@ async def apply_plan(
 async def _write_in_order(
     reconciler: Reconciler, plan: Plan, digest: str, reasons: dict[int, str], applied: Applied, actor: str
 ) -> None:
-    """Write adds, then changes, then removals, default routes last; a group that lost a member does not go on."""
+    """Write adds, then changes, then removals; a default route last of its kind, since others may fall to it.
+
+    A group that lost a member does not go on.
+    """
     indexes: dict[int, int] = {}
     steps: dict[tuple[bool, Action], list[Operation]] = {}
     async for index, item in _sliced(list(enumerate(plan.operations))):
@@ -125,8 +128,8 @@ async def _write_in_order(
             steps.setdefault((item.key[0] == 0, item.action), []).append(item)
     # Of a roll-back plan it is not asked whether BGP wants it: it does not.
     wanted = plan.kind is PlanKind.CHANGE
-    for default in (False, True):
-        for action in (Action.ADD, Action.CHANGE, Action.REMOVE):
+    for action in (Action.ADD, Action.CHANGE, Action.REMOVE):
+        for default in (False, True):
             batch = steps.get((default, action), [])
             lost = {indexes[id(item)] for item, _ in applied.left_out if id(item) in indexes}
             lost |= {indexes[id(item)] for item in applied.refused if id(item) in indexes}
@@ -163,7 +166,7 @@ async def _release(reconciler: Reconciler, plan: Plan) -> None:
     async for operation in _sliced(plan.operations):
         state = reconciler.tables.get((operation.table, operation.family))
         if state is not None and plan.kind is PlanKind.CHANGE:
-            state.rolled_back.pop(operation.key, None)
+            state.allow(operation.key, operation.after)
         elif state is not None:
             state.undo(operation.key, operation.before, reconciler.monotonic())
     for rule in plan.rule_operations:
@@ -251,7 +254,7 @@ async def revert(
         names = {(operation.table, operation.family) for operation in written}
         await reconciler.read_again(names)
         undo, halves = await _inverse(reconciler, written)
-        undo.sort(key=lambda item: (item.key[0] == 0, _ORDER[item.action]))
+        undo.sort(key=lambda item: (_ORDER[item.action], item.key[0] == 0))
         reconciler.rules_rolled_back.update(rules)
         back = [rule.inverse for rule in rules if (rule.rule in reconciler.installed_rules) is rule.add]
         applied = await reconciler.apply_rules([rule for rule in back if not rule.add], cause)

@@ -533,7 +533,7 @@ class Reconciler:
             if second:
                 answers = await self.fib.write([steps[index][1] for index in second], self.protocol)
                 for index, answer in zip(second, answers, strict=True):
-                    results[index] = answer if answer.errno else results[index]
+                    results[index] = answer
             self.denied = ""
         except FibDenied as error:
             self.denied = str(error)

@@ -76,7 +76,7 @@ class TableState:
     """Links that went down or lost an address, and when (monotonic seconds): the kernel took routes away."""
     dropped: dict[PrefixKey, Forwarding] = field(default_factory=dict)
     """What the kernel took away in that way, until it is there again."""
-    rolled_back: dict[PrefixKey, tuple[Forwarding | None, float]] = field(default_factory=dict)
+    rolled_back: dict[PrefixKey, dict[Forwarding | None, float]] = field(default_factory=dict)
     """What a roll-back undid, and until when (monotonic seconds) it is not written again unless a person approves it."""
     outside: list[Operation] = field(default_factory=list)
     """What others did to routes of ours, until the journal has it."""
@@ -117,9 +117,10 @@ class TableState:
             self.dropped.pop(key, None)
         else:
             self.unjudged.add(key)
+        if desired == current:
+            self.drift.discard(key)
         if desired is None or desired == current:
             self.conflicts.discard(key)
-            self.drift.discard(key)
         elif (key, desired.metric) in self.image.foreign:
             self.conflicts.add(key)
         else:
@@ -152,6 +153,10 @@ class TableState:
             yield
         for keys in _slices(list(routes)):
             found.remove.update([key for key in keys if key not in desired])
+            for key in keys if self.read else ():
+                if key not in before and key not in self.acknowledged:
+                    drifted.append(key)
+                    self._changed_outside(key, None, routes[key])
             yield
         self.image, self.difference, self.conflicts = image, found, conflicts
         self.acknowledged.clear()
@@ -161,7 +166,7 @@ class TableState:
         meanwhile, self._filed_meanwhile = self._filed_meanwhile, None
         for key in meanwhile:
             self._file(key)
-        self.drift.update(key for key in drifted if key in desired)
+        self.drift.update(drifted)
         self.drift = {key for key in self.drift if key in found}
         self.failures = {key: failure for key, failure in self.failures.items() if key in found}
         self.drift_total += len(drifted)
@@ -280,17 +285,32 @@ class TableState:
 
     def undo(self, key: PrefixKey, value: Forwarding | None, now: float, seconds: float = UNDONE_SECONDS) -> None:
         """Remember for so many *seconds* that a roll-back took *value* away from *key*."""
-        self.rolled_back[key] = (value, now + seconds)
+        self.rolled_back.setdefault(key, {})[value] = now + seconds
+
+    def forget_undone(self, now: float) -> None:
+        """Forget what was undone too long ago."""
+        over = [(key, value) for key, found in self.rolled_back.items() for value, until in found.items() if now >= until]
+        for key, value in over:
+            self.allow(key, value)
 
     def undone(self, key: PrefixKey, now: float) -> bool:
         """Say whether what is wanted at *key* is what a roll-back undid lately."""
         found = self.rolled_back.get(key)
         if found is None:
             return False
-        if now >= found[1]:
-            del self.rolled_back[key]
-            return False
-        return found[0] == self.desired.get(key)
+        wanted = self.desired.get(key)
+        if now < found.get(wanted, 0.0):
+            return True
+        self.allow(key, wanted)
+        return False
+
+    def allow(self, key: PrefixKey, value: Forwarding | None) -> None:
+        """Forget that *value* was undone: a person approved it again, or a day is over."""
+        found = self.rolled_back.get(key)
+        if found is not None:
+            found.pop(value, None)
+            if not found:
+                del self.rolled_back[key]
 
     def overdue(self, now: float, deadline: float) -> bool:
         """Say whether something that the kernel accepted has not been read back for *deadline* seconds."""
