@@ -6,7 +6,7 @@ FAST := tests/unit tests/scenarios tests/contract tests/architecture
 TYPED := lab tools bench tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo lab lab-down lab-break lab-shell test check bench clean setup venv rules
+.PHONY: help run demo lab lab-down lab-break lab-story lab-shell test check bench clean setup venv rules
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,11 @@ lab-down: ## remove the lab
 
 lab-break: ## break something in the lab: WHAT=kill-router; WHAT=help lists them
 	@$(BIN)/python -m lab break "$(or $(WHAT),help)"
+
+lab-story: ## change control in five minutes, on the running lab or on one made for it: a bad route, two people, the way back
+	@tools/setup lab
+	@$(MAKE) --no-print-directory venv
+	@$(BIN)/python -m lab story --gobgpd "$(or $(GOBGPD),3.10)" --source "$(or $(SOURCE),gobgp)"
 
 lab-shell: ## another shell in the running lab
 	@$(BIN)/python -m lab shell

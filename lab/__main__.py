@@ -1,10 +1,10 @@
-"""``python -m lab up|down|break|shell``: what the Makefile's lab targets call."""
+"""``python -m lab up|down|break|shell|story``: what the Makefile's lab targets call."""
 
 import argparse
 import sys
 import time
 
-from lab import breakage, lifecycle
+from lab import breakage, lifecycle, story
 from lab.gobgpd import VERSIONS
 from lab.lifecycle import say
 from lab.machine import LabError
@@ -16,17 +16,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m lab", description="a node and its routers, on one machine")
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="make the lab, and open a shell in it if this is a terminal")
-    up.add_argument("--gobgpd", choices=VERSIONS, default=VERSIONS[0], help="the node's gobgpd")
-    up.add_argument(
-        "--source",
-        choices=SOURCES,
-        default=SOURCES[0],
-        help="how bgpmon hears it: over its API, or over BMP with everything rejected, as on a Cilium node",
-    )
     commands.add_parser("down", help="remove the lab")
     commands.add_parser("shell", help="open a shell in the running lab")
     broken = commands.add_parser("break", help="break something, or mend it")
     broken.add_argument("what", help="`help` lists what there is")
+    told = commands.add_parser("story", help="tell change control on the running lab, or on one made for it")
+    for makes in (up, told):
+        makes.add_argument("--gobgpd", choices=VERSIONS, default=VERSIONS[0], help="the node's gobgpd")
+        makes.add_argument(
+            "--source",
+            choices=SOURCES,
+            default=SOURCES[0],
+            help="how bgpmon hears it: over its API, or over BMP with everything rejected, as on a Cilium node",
+        )
     arguments = parser.parse_args()
     try:
         return _perform(arguments)
@@ -43,6 +45,9 @@ def _perform(arguments: argparse.Namespace) -> int:
         return _up(arguments.gobgpd, arguments.source)
     if arguments.command == "down":
         say("removed" if lifecycle.down() else "there was none")
+        return 0
+    if arguments.command == "story":
+        story.perform(arguments.gobgpd, arguments.source)
         return 0
     if arguments.command == "break" and arguments.what == "help":
         print(breakage.listing())

@@ -83,14 +83,12 @@ def standing() -> Machine:
 
 def shell(machine: Machine) -> None:
     """Open a shell in which bgpmon and the lab's gobgp are at hand; returns when it is left."""
-    environment = {**os.environ, **_environment(machine)}
+    inside = environment(machine)
     settings = HOME / "bashrc"
     settings.write_text(
-        "[ -f ~/.bashrc ] && . ~/.bashrc\n"
-        f'export PATH="{environment["PATH"]}"\n'
-        'PS1="\\[\\e[1m\\]lab\\[\\e[0m\\]:\\w# "\n'
+        f'[ -f ~/.bashrc ] && . ~/.bashrc\nexport PATH="{inside["PATH"]}"\nPS1="\\[\\e[1m\\]lab\\[\\e[0m\\]:\\w# "\n'
     )
-    subprocess.call(["bash", "--rcfile", str(settings), "-i"], env=environment)
+    subprocess.call(["bash", "--rcfile", str(settings), "-i"], env=inside)
 
 
 _HEARD = {
@@ -135,6 +133,8 @@ gobgpd/gobgpd.toml, each program's log.
   bgpmon domains                                         where paths stop on their way, and why
   bgpmon plan freeze, then bgpmon approve DIGEST         let the kernel have it
   ip -n {PREFIX}node route show table 101                what the kernel itself says
+
+`make lab-story` tells change control in five minutes: a bad route, two signatures, a window, a probe, the way back.
 """
 
 
@@ -147,8 +147,7 @@ def require_root() -> None:
 def bgpmon_status(machine: Machine) -> dict[str, object]:
     """What ``bgpmon status -o json`` says; LabError if it says nothing."""
     command = [str(BINARIES / "bgpmon"), "status", "-o", "json"]
-    environment = {**os.environ, **_environment(machine)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(machine))
     if not done.stdout.strip():
         raise LabError(f"bgpmon status: {done.stderr.strip()[-400:]}")
     status: dict[str, object] = json.loads(done.stdout)
@@ -266,9 +265,10 @@ def _established(machine: Machine) -> int:
     return sum("Establ" in line for line in done.stdout.splitlines())
 
 
-def _environment(machine: Machine) -> dict[str, str]:
+def environment(machine: Machine) -> dict[str, str]:
+    """The environment in which bgpmon and the lab's gobgp are found, and bgpmon knows where its sockets are."""
     path = [str(BINARIES), str(gobgp_binary(machine.facts["gobgpd"]).parent), os.environ.get("PATH", "")]
-    return {"PATH": ":".join(path), "BGPMON_RUN_DIR": str(HOME / "bgpmon")}
+    return {**os.environ, "PATH": ":".join(path), "BGPMON_RUN_DIR": str(HOME / "bgpmon")}
 
 
 def _tails(machine: Machine) -> str:

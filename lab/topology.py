@@ -54,6 +54,11 @@ BRANCH_NEAR = {name: address.replace("172.16.4.", "172.16.4.1") for name, addres
 
 OWN_PODS = 7
 """The node's own pods are 10.244.7.0/24; the other nodes have the other third octets."""
+POD_ROUTER = "10.244.7.1"
+"""The node's own address among them, as a CNI gives it one: what it sends from there follows the domains' tables."""
+
+SHOP_NETWORK, SHOP = "198.18.0.0/15", "198.18.0.80"
+"""A network that edge1 alone announces, and an address in it; `lab.story` puts a service there."""
 
 NODE_SETTINGS = {
     "net.ipv4.ip_forward": 1,
@@ -90,7 +95,7 @@ LINKS = (
         "eth2",
         ("198.51.100.10/29", "fd00:2::10/64"),
         ("198.51.100.9/29", "fd00:2::9/64"),
-        ("192.0.2.1/32",),
+        ("192.0.2.1/32", f"{SHOP}/32"),
     ),
     Link(
         "edge2",
@@ -107,7 +112,7 @@ LINKS = (
         (*(f"{address}/24" for address in BRANCH_SESSIONS.values()), "fd00:4::1/64"),
         ("10.20.1.1/32",),
     ),
-    Link("pod", "eth9", ("172.16.7.1/24",), ("172.16.7.10/24",), ("10.244.7.10/32",)),
+    Link("pod", "eth9", ("172.16.7.1/24", f"{POD_ROUTER}/32"), ("172.16.7.10/24",), ("10.244.7.10/32",)),
 )
 """Every far namespace, in the order in which it is made."""
 
@@ -242,6 +247,8 @@ def internet_table(router: str) -> Iterator[Announcement]:
     yield Announcement("::/0", (64496,))
     if far:
         yield Announcement("2001:db8:fe80::/48", (64496,), next_hop="fe80::9")  # link-local, and nobody knows where
+    else:
+        yield Announcement(SHOP_NETWORK, (64499,))
     for family, count in (("ipv4", 5000), ("ipv6", 1000)):
         for number, route in enumerate(varied(count, family)):
             if number % 50 == 0 and far:

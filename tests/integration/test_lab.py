@@ -23,6 +23,7 @@ from lab.gobgpd import VERSIONS, gobgp_binary
 from lab.machine import HOME, PREFIX, Machine
 from tests.support.daemon import require_programs, unavailable
 from tests.support.gobgpd import require_gobgpd
+from tests.support.lab_turn import lab_turn
 from tests.support.netns import Namespace
 from tests.support.wait import until
 from tests.support.watch import watching
@@ -175,21 +176,22 @@ def held(table: int) -> dict[str, set[str]]:
 def guide(request: pytest.FixtureRequest, root_namespaces: None) -> Iterator[str]:
     """A lab that runs; what it printed for its user.  At the end nothing of it is left."""
     require_programs("gobgpd", "bird", "/usr/lib/frr/bgpd", "vtysh")
-    if Machine.load() is not None:
-        unavailable("a lab runs on this machine, and two cannot; `make lab-down` removes it")
-    version = SPEAKER[request.param]
-    require_gobgpd(version)
-    made = lab("up", "--source", request.param, "--gobgpd", version)
-    machine = Machine.load()
-    try:
-        assert made.returncode == 0, made.stderr
-        yield made.stdout
-    finally:
-        assert lab("down").returncode == 0
-    assert not list(Path("/run").glob("bgpmon-lab*"))
-    assert not list(Path("/run/netns").glob("bgplab-*"))
-    assert machine is not None
-    assert not [name for name, program in machine.programs.items() if program.alive]
+    with lab_turn():
+        if Machine.load() is not None:
+            unavailable("a lab runs on this machine, and two cannot; `make lab-down` removes it")
+        version = SPEAKER[request.param]
+        require_gobgpd(version)
+        made = lab("up", "--source", request.param, "--gobgpd", version)
+        machine = Machine.load()
+        try:
+            assert made.returncode == 0, made.stderr
+            yield made.stdout
+        finally:
+            assert lab("down").returncode == 0
+        assert not list(Path("/run").glob("bgpmon-lab*"))
+        assert not list(Path("/run/netns").glob("bgplab-*"))
+        assert machine is not None
+        assert not [name for name, program in machine.programs.items() if program.alive]
 
 
 # As it comes up
