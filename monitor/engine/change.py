@@ -8,7 +8,7 @@ from monitor.change.clock import ClockState, read_clock
 from monitor.change.probe import BgpTarget, parse_target
 from monitor.change.quorum import SIGNED, Quorum, Standing, Voice, requirement_of
 from monitor.change.window import Windows
-from monitor.config import Clock
+from monitor.config import Clock, Mode
 from monitor.engine.conductor import Conductor, Prober
 from monitor.engine.core import Engine
 from monitor.engine.freezing import Freezer
@@ -133,7 +133,7 @@ class ChangeControl:
     def warnings(self) -> list[str]:
         """Return what an operator should know now, the loudest first."""
         found: list[str] = []
-        now = time.time()
+        now, config = time.time(), self.engine.config
         if text := self.broken_glass(now):
             found.append(f"BREAK-GLASS was used {text}")
         if self.restraints.pause is not None:
@@ -145,12 +145,16 @@ class ChangeControl:
                 words += f": taken back at {moment(flight.progress.deadline)} unless confirmed"
             found.append(words)
         if self.conductor.undecided:
-            found.append("an undecided change of an earlier life is being taken back; nothing else is written before")
+            waits = (
+                "is to be taken back, which the mode dry-run forbids"
+                if config.mode is Mode.DRY_RUN
+                else "is being taken back"
+            )
+            found.append(f"an undecided change of an earlier life {waits}; nothing else is written before")
         found += [
             f"hold {hold.id} until {moment(hold.until)}: {hold.filter}: {hold.reason}"
             for hold in self.restraints.holds.values()
         ]
-        config = self.engine.config
         if config.windows and config.clock is Clock.KERNEL and not self.clock().synchronised:
             found.append(f"windows count as shut: {self.clock().text}")
         undone = sum(len(state.rolled_back) for state in self.engine.reconciler.tables.values())

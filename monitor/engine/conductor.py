@@ -15,7 +15,7 @@ from monitor.change.clock import ClockState
 from monitor.change.probe import ProbeConfig, Result, Watch
 from monitor.change.quorum import Standing
 from monitor.change.window import Window, Windows, WindowState
-from monitor.config import Clock
+from monitor.config import Clock, Mode
 from monitor.engine.core import Engine
 from monitor.engine.flight import Flight, Progress, progress_of, reverted_text
 from monitor.engine.holds import Restraints
@@ -294,14 +294,14 @@ class Conductor:
         progress = flight.progress
         progress.say(time.time(), f"read back: {progress.applied} as the plan says")
         done = _done(progress)
-        if flight.deadline:
+        refused = progress.failed and not progress.applied
+        if flight.deadline and not refused:
             detail = f"{done}; taken back at {moment(progress.deadline)} unless confirmed"
             self._try_to_keep(flight, PlanState.SOAKING, detail, "bgpmon")
             self._soak = asyncio.create_task(self._watch(flight), name=f"soak of plan {flight.plan.number}")
             return
-        failed = progress.failed and not progress.applied
         try:
-            self._keep(flight, PlanState.FAILED if failed else PlanState.APPLIED, done)
+            self._keep(flight, PlanState.FAILED if refused else PlanState.APPLIED, done)
         except JournalError as error:
             await self._take_back(flight, f"the journal cannot be told that it was applied: {error}")
             return
@@ -505,21 +505,36 @@ class Conductor:
         engine = self._engine
         while not engine.reconciler.ready:  # noqa: ASYNC110 - the programmer tells no events of the monitor's
             await asyncio.sleep(READY_PAUSE)
-        undecided = [find_plan(engine, item.digest) for item in engine.journal.plans_in(_UNDECIDED)]
-        for stored in undecided:
-            async with self._turn:
-                await self._take_back(
-                    self._lost_flight(stored, await load_plan(engine, stored)), "bgpmon was restarted"
-                )
+        while self.undecided and engine.config.mode is Mode.DRY_RUN:  # noqa: ASYNC110 - a reload may end that
+            await asyncio.sleep(RETRY)
+        while True:
+            try:
+                for item in engine.journal.plans_in(_UNDECIDED):
+                    stored = find_plan(engine, item.digest)
+                    async with self._turn:
+                        await self._take_back(await self._lost_flight(stored), "bgpmon was restarted")
+                break
+            except JournalError as error:
+                engine.reconciler.trouble = str(error)
+                await asyncio.sleep(RETRY)
         await self.restrain()
         engine.reconciler.recovering = self.undecided = False
         engine.reconciler.judge_again()
         self.recovered.set()
 
-    def _lost_flight(self, stored: StoredPlan, plan: Plan) -> Flight:
+    async def _lost_flight(self, stored: StoredPlan) -> Flight:
+        """Return the change that an earlier life left, with what the journal says that it wrote."""
         progress = progress_of(self._engine.journal.progress(stored.digest)) or Progress("bgpmon", time.time())
         written = list(written_by(self._engine, stored))
-        rules = [plan.rule_operations[index] for index in progress.rules]
+        try:
+            plan = await load_plan(self._engine, stored)
+            rules = [plan.rule_operations[index] for index in progress.rules]
+        except (PlanRefused, ValueError, IndexError) as error:
+            log.error("plan %d cannot be read, what it wrote is taken back all the same: %s", stored.number, error)  # noqa: TRY400 - said in full
+            plan = Plan(
+                stored.number, self._engine.config.node, "", stored.created_at, stored.expires_at, tuple(written)
+            )
+            rules = []
         self.flight = Flight(plan, stored.digest, stored.state, progress, written, rules)
         return self.flight
 
@@ -534,7 +549,11 @@ class Conductor:
             if progress is None or now - progress.ended >= UNDONE_SECONDS:
                 continue
             stored = find_plan(engine, item.digest)
-            plan = await load_plan(engine, stored)
+            try:
+                plan = await load_plan(engine, stored)
+            except (PlanRefused, ValueError) as error:
+                log.warning("plan %d cannot be read: %s", stored.number, error)
+                continue
             left = UNDONE_SECONDS - (now - progress.ended)
             undone = stored.state is PlanState.ROLLED_BACK
             back = plan.kind is PlanKind.ROLLBACK

@@ -160,7 +160,10 @@ async def told(story: Story, _: str, stated: Any) -> None:
 @statement("journal")
 def journal(story: Story, _: str, stated: Any) -> None:
     """``journal: [WORDS, …]``: the events of the journal have these words, in this order, and the chain is whole."""
-    lines = [f"{event['kind']} {event.get('detail') or event.get('cause')}" for event in story.stage.journal.events(limit=9999)]
+    lines = [
+        f"{event['kind']} {event.get('detail') or event.get('cause')}"
+        for event in story.stage.journal.events(limit=9999)
+    ]
     rest = list(lines)
     for words in stated:
         while rest and words not in rest[0]:

@@ -260,7 +260,8 @@ class Stage:
         """Stop the daemon; what it ended with is raised.  *killed*: it has no chance to clean up."""
         if not killed:
             await self.change.conductor.stop()
-        for task in self._work:
+        soaks = [task for task in asyncio.all_tasks() if task.get_name().startswith("soak of plan")]
+        for task in (*self._work, *soaks):
             task.cancel()
         ended = await asyncio.gather(*self._work, return_exceptions=True)
         self._work = []

@@ -184,9 +184,11 @@ async def passes(story: Story, match: re.Match[str]) -> None:
     await story.stage.settle(_seconds(match[1]))
 
 
-@sentence(r"bgpmon (restarts|stops|is killed)")
+@sentence(r"bgpmon (restarts|stops|is killed)(?: in mode (\S+))?")
 async def daemon(story: Story, match: re.Match[str]) -> None:
     """The process ends; with restarts another one begins, and after being killed too, without a chance to clean up."""
+    if match[2]:
+        story.stage.file = story.stage.file | {"mode": match[2]}
     if match[1] == "stops":
         await story.stage.stop()
     else:
