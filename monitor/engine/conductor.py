@@ -35,7 +35,6 @@ from programmer.reconciler import (
     refuse_writing,
     revert,
     undermined,
-    verify,
 )
 from programmer.route import Address, Family
 
@@ -261,7 +260,7 @@ class Conductor:
         try:
             await self._look_before(flight)
             applied = await self._write(flight, begin)
-            wrong = [applied.broken] if applied.broken else await verify(engine.reconciler, applied.written)
+            wrong = [applied.broken] if applied.broken else applied.wrong
         except BaseException as error:
             if not begun:
                 self.flight = None

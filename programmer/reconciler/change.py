@@ -70,7 +70,7 @@ async def apply_plan(
     begin: Callable[[Sequence[RuleOperation]], None] = lambda _rules: None,
     digest: str = "",
 ) -> Applied:
-    """Apply the subset of an approved plan that still matches.
+    """Apply the subset of an approved plan that still matches, and read it back before anything else is written.
 
     *begin* is called before the first write, with the policy rules that will be written: what it raises ends the change.
     *digest* is the plan's, where it is known already: finding it takes a second for a million operations.  Raises
@@ -109,6 +109,7 @@ async def apply_plan(
         finally:
             reconciler.judge_again()
         applied.add(await reconciler.apply_rules([item for item in rules if item.add], cause))
+        applied.wrong = await _read_back(reconciler, applied.written)
     reconciler.notify()
     return applied
 
@@ -187,8 +188,12 @@ async def verify(reconciler: Reconciler, written: Sequence[Operation]) -> list[s
     Where BGP has wanted something else since, and it was written, nothing is wrong.
     """
     async with reconciler.lock:
-        names = {(operation.table, operation.family) for operation in written}
-        unread = await reconciler.read_again(names)
+        return await _read_back(reconciler, written)
+
+
+async def _read_back(reconciler: Reconciler, written: Sequence[Operation]) -> list[str]:
+    names = {(operation.table, operation.family) for operation in written}
+    unread = await reconciler.read_again(names)
     wrong = [f"table {table} {family.label} could not be read back" for table, family in unread]
     async for operation in _sliced(written):
         state = reconciler.tables.get((operation.table, operation.family))

@@ -64,6 +64,8 @@ class Applied:
     rules: list[RuleOperation] = field(default_factory=list)
     broken: str = ""
     """Why not everything could be tried, or nothing."""
+    wrong: list[str] = field(default_factory=list)
+    """What was read back and is not as it was written, in words."""
 
     def add(self, more: "Applied") -> None:
         """Count what another request came to as well."""

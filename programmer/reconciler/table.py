@@ -289,7 +289,9 @@ class TableState:
 
     def forget_undone(self, now: float) -> None:
         """Forget what was undone too long ago."""
-        over = [(key, value) for key, found in self.rolled_back.items() for value, until in found.items() if now >= until]
+        over = [
+            (key, value) for key, found in self.rolled_back.items() for value, until in found.items() if now >= until
+        ]
         for key, value in over:
             self.allow(key, value)
 

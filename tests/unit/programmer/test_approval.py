@@ -37,7 +37,12 @@ def operation(before: Forwarding | None, after: Forwarding | None, prefix: str =
 
 
 def facts(**said: object) -> Facts:
-    known: dict[str, object] = {"default_like": False, "alive": lambda hop: hop != DEAD, "installed": 10_000, "adds": 500}
+    known: dict[str, object] = {
+        "default_like": False,
+        "alive": lambda hop: hop != DEAD,
+        "installed": 10_000,
+        "adds": 500,
+    }
     return Facts(**(known | said))  # type: ignore[arg-type]
 
 

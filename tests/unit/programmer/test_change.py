@@ -1,0 +1,594 @@
+"""Applying and taking back over a simulated kernel: a subset of what was approved, the same way back, whatever breaks."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from programmer.errors import FibUnavailable, JournalError, PlanRefused, PlanStale
+from programmer.fib import Ownership, TableImage, Verb, Write, WriteResult
+from programmer.journal import Journal
+from programmer.plan import Action, Gate, Operation, Plan, RuleOperation
+from programmer.reconciler import (
+    Applied,
+    Reconciler,
+    TableSpec,
+    apply_plan,
+    by_place,
+    revert,
+    undermined,
+    verify,
+)
+from programmer.reconciler import change as module
+from programmer.route import Family, Forwarding, PrefixKey, Rule, key_of
+from tests.contract.stage import METRIC, OTHER, OURS, TABLE, net, via
+from tests.support.recording import RecordingFib
+
+V4 = Family.IPV4
+OLD, NEW = 150, 250
+METRICS = frozenset({METRIC, OLD, NEW})
+SPEC = TableSpec(TABLE, V4, METRICS, budget_percent=100.0, budget_routes=1000)
+PREFIXES = ["0.0.0.0/0", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.2.1.0/24"]
+A, B, C = PREFIXES[1:4]
+RULE = Rule(V4, 1000, TABLE)
+ALL = (1000, 100.0)
+"""No plan drifts too far."""
+
+
+def key(prefix: str) -> PrefixKey:
+    return key_of(net(prefix))
+
+
+def east(host: int = 2, metric: int = METRIC) -> Forwarding:
+    return via(f"10.1.0.{host}", link=2, metric=metric)
+
+
+class Kernel(RecordingFib):
+    """A simulated kernel that calls ``meanwhile`` before each write.
+
+    The call number ``away`` finds it gone; that number ``silent`` is carried out, and the answer is lost.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_link("east", "10.1.0.1/24")
+        self.calls = self.away = self.silent = 0
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    async def write(self, writes: Sequence[Write], protocol: int) -> list[WriteResult]:
+        self.meanwhile()
+        self.calls += 1
+        if self.calls == self.away:
+            raise FibUnavailable("the socket is lost")
+        results = await super().write(writes, protocol)
+        if self.calls == self.silent:
+            raise FibUnavailable("the answer is lost")
+        return results
+
+
+class Rig:
+    """A reconciler in mode approve with a clock that only the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.fib = Kernel()
+        self.fib.watch(frozenset({TABLE}))
+        self.journal = Journal(":memory:")
+        clock = lambda: self.now  # noqa: E731 - read anew each time
+        self.reconciler = Reconciler(self.fib, self.journal, OURS, Gate.APPROVE, wall=clock, monotonic=clock)
+        self.events = self.fib.events()
+        self.reconciler.configure([SPEC], frozenset(), Gate.APPROVE)
+        self.state = self.reconciler.tables[TABLE, V4]
+
+    def want(self, routes: dict[str, Forwarding | None]) -> None:
+        self.reconciler.want(TABLE, V4, [(key(prefix), value) for prefix, value in routes.items()])
+        self.reconciler.allow_removals(TABLE, V4, allowed=True)
+
+    def put(self, prefix: str, route: Forwarding, protocol: int = OURS) -> None:
+        self.fib.put_route(TABLE, net(prefix), route, protocol)
+
+    def drop(self, prefix: str, metric: int = METRIC) -> None:
+        """Somebody deletes a route, if it is there."""
+        if any(held.forwarding.metric == metric for held in self.fib._store(TABLE, V4).get(key(prefix), ())):
+            self.fib.drop_route(TABLE, net(prefix), metric)
+
+    async def turn(self, times: int = 2) -> None:
+        """Deliver the kernel's events and take a step."""
+        for _ in range(times):
+            while self.fib._waiting:
+                self.reconciler._observe(await anext(self.events))
+            await self.reconciler.step()
+            self.now += 0.2
+
+    async def image(self) -> TableImage:
+        return await self.fib.read(TABLE, V4, Ownership(OURS, METRICS))
+
+    async def everything(self) -> dict[tuple[PrefixKey, int], tuple[int, Forwarding]]:
+        """Every route of the table, with its protocol."""
+        image = await self.fib.read(TABLE, V4, Ownership(0, frozenset()))
+        return {place: (route.protocol, route.forwarding) for place, route in image.foreign.items()}
+
+    def plan(self, groups: tuple[tuple[int, ...], ...] = (), rules: Sequence[RuleOperation] = ()) -> Plan:
+        operations = tuple(self.reconciler.live_operations())
+        return Plan(1, "edge1", "c0ffee", self.now, self.now + 900, operations, tuple(rules), groups=groups)
+
+    async def apply(self, plan: Plan) -> Applied:
+        return await apply_plan(self.reconciler, plan, "alice", *ALL)
+
+    async def revert(self, written: Sequence[Operation], rules: Sequence[RuleOperation] = ()) -> Any:
+        return await revert(self.reconciler, written, rules, cause="roll-back of plan 1", actor="bgpmon", plan="f" * 64)
+
+
+def effect_of(image: dict[PrefixKey, Forwarding], operations: Sequence[Operation]) -> dict[PrefixKey, Forwarding]:
+    found = dict(image)
+    for operation in operations:
+        if operation.after is None:
+            found.pop(operation.key, None)
+        else:
+            found[operation.key] = operation.after
+    return found
+
+
+routes = st.dictionaries(st.sampled_from(PREFIXES), st.tuples(st.integers(2, 4), st.sampled_from((METRIC, OLD))))
+noises = st.lists(
+    st.tuples(
+        st.sampled_from(("drop", "ours", "foreign", "beside", "want", "unwant", "fail", "refuse", "overrun", "none")),
+        st.sampled_from(PREFIXES),
+        st.integers(2, 6),
+    ),
+    max_size=8,
+)
+
+
+def happens(rig: Rig, noise: str, prefix: str, host: int) -> None:
+    """Let one thing happen that is not ours."""
+    if noise == "drop":
+        rig.drop(prefix)
+    elif noise == "ours":
+        rig.put(prefix, east(host))
+    elif noise == "foreign":
+        rig.put(prefix, east(host), OTHER)
+    elif noise == "beside":
+        rig.put(prefix, east(host, 77), OTHER)
+    elif noise in {"want", "unwant"}:
+        rig.want({prefix: east(host) if noise == "want" else None})
+    elif noise == "fail":
+        rig.fib.fail_writes(1, 101, "Nexthop has invalid gateway")
+    elif noise == "refuse":
+        rig.fib.refused ^= {key(prefix)}
+    elif noise == "overrun":
+        rig.fib.overrun(1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(routes, routes, noises, noises, st.data())
+def test_whatever_happens_meanwhile_only_a_subset_of_the_plan_is_written(
+    before: dict[str, tuple[int, int]],
+    after: dict[str, tuple[int, int]],
+    noise: list[tuple[str, str, int]],
+    late: list[tuple[str, str, int]],
+    data: st.DataObject,
+) -> None:
+    async def main() -> None:
+        rig = Rig()
+        for prefix, route in before.items():
+            rig.put(prefix, east(*route))
+        rig.want({prefix: east(*route) for prefix, route in after.items()})
+        await rig.turn()
+        plan = rig.plan()
+        if not plan.operations:
+            return
+        if len(plan.operations) > 1:
+            some = data.draw(st.sets(st.integers(0, len(plan.operations) - 1), min_size=2))
+            plan = rig.plan(groups=(tuple(sorted(some)),))
+        for step in noise:
+            happens(rig, *step)
+            if data.draw(st.booleans()):
+                await rig.turn(1)
+        rig.fib.asked.clear()
+        foreign = {place: route for place, route in (await rig.everything()).items() if route[0] != OURS}
+        rest = list(late)
+
+        def meanwhile() -> None:
+            # Nobody else's routes come and go from here on, so that they can be compared.
+            while rest:
+                step = rest.pop()
+                if step[0] not in {"foreign", "beside"} and (key(step[1]), METRIC) not in foreign:
+                    happens(rig, *step)
+                    break
+
+        rig.fib.meanwhile = meanwhile
+        try:
+            applied = await rig.apply(plan)
+        except PlanStale:
+            assert rig.fib.asked == []
+            return
+        by_key = {operation.key: operation for operation in plan.operations}
+        for write in rig.fib.asked:
+            operation = by_key[write.key]
+            assert write.forwarding == (operation.before if write.verb is Verb.DELETE else operation.after)
+            assert (write.verb is Verb.DELETE) <= (operation.after is None or operation.action is Action.CHANGE)
+        assert set(applied.written) <= set(plan.operations)
+        assert set(applied.refused) <= set(plan.operations)
+        left = {item for item, _ in applied.left_out}
+        assert len(applied.written) + len(applied.refused) + len(left) == len(plan.operations)
+        assert set(applied.written) | set(applied.refused) | left == set(plan.operations)
+        assert (applied.done, applied.failed, applied.stale) == (len(applied.written), len(applied.refused), len(left))
+        there = await rig.everything()
+        assert {place: route for place, route in there.items() if route[0] != OURS} == foreign
+        assert rig.journal.verify().ok
+
+    asyncio.run(main())
+
+
+@settings(max_examples=150, deadline=None)
+@given(routes, routes, noises, st.booleans())
+def test_the_way_back_restores_what_nobody_else_changed(
+    before: dict[str, tuple[int, int]],
+    after: dict[str, tuple[int, int]],
+    noise: list[tuple[str, str, int]],
+    told: bool,
+) -> None:
+    async def main() -> None:
+        rig = Rig()
+        for prefix, route in before.items():
+            rig.put(prefix, east(*route))
+        rig.want({prefix: east(*route) for prefix, route in after.items()})
+        await rig.turn()
+        plan = rig.plan()
+        if not plan.operations:
+            return
+        first = dict((await rig.image()).routes)
+        applied = await rig.apply(plan)
+        assert (applied.done, applied.failed, applied.stale) == (len(plan.operations), 0, 0)
+        second = effect_of(first, plan.operations)
+        assert dict((await rig.image()).routes) == second
+        assert await verify(rig.reconciler, applied.written) == []
+        assert undermined(rig.reconciler, by_place(applied.written)) == []
+        touched = set()
+        for step in noise:
+            if step[0] not in {"fail", "refuse", "want", "unwant", "overrun"}:
+                # A route at another metric than ours changes nothing of ours.
+                touched |= {key(step[1])} if step[0] != "beside" else set()
+                happens(rig, *step)
+        if told:
+            await rig.turn(1)
+        middle = await rig.image()
+        reverted = await rig.revert(applied.written)
+        last = dict((await rig.image()).routes)
+        for operation in plan.operations:
+            if operation.key not in touched:
+                assert last.get(operation.key) == operation.before
+        for place, value in middle.foreign.items():
+            assert (await rig.image()).foreign[place] == value
+        for at in touched - {operation.key for operation in plan.operations}:
+            assert last.get(at) == middle.routes.get(at), "it was no part of the plan"
+        if not touched:
+            assert reverted.clean
+            assert last == first
+            assert reverted.done == len(plan.operations)
+        unlike = [item for item in plan.operations if last.get(item.key) != item.before]
+        assert len(reverted.left_alone) == len(unlike)
+        assert rig.journal.verify().ok
+
+    asyncio.run(main())
+
+
+async def test_what_somebody_else_changed_is_left_alone_and_told() -> None:
+    rig = Rig()
+    rig.put(A, east(9))
+    rig.want({A: east(2), B: east(2), C: east(2)})
+    await rig.turn()
+    applied = await rig.apply(rig.plan())
+    rig.put(A, east(7))
+    rig.drop(B)
+    rig.put(C, east(5), OTHER)
+    reverted = await rig.revert(applied.written)
+    image = await rig.image()
+    assert image.routes == {key(A): east(7)}
+    assert {place: route.forwarding for place, route in image.foreign.items()} == {(key(C), METRIC): east(5)}
+    assert (reverted.done, reverted.failed) == (0, 0)
+    assert reverted.left_alone == [f"{A} in table 101 was changed by somebody else meanwhile, and left alone"]
+
+
+@pytest.mark.parametrize(("before", "after"), [(METRIC, OLD), (METRIC, NEW)], ids=["lower", "higher"])
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_change_of_metric_that_was_cut_short_goes_back_and_counts_as_clean(
+    before: int, after: int, *, told: bool
+) -> None:
+    rig = Rig()
+    rig.put(A, east(2, before))
+    rig.want({A: east(3, after)})
+    await rig.turn()
+    (operation,) = rig.plan().operations
+    # The process ended after the ADD and before the DELETE.
+    rig.put(A, east(3, after))
+    if told:
+        await rig.turn(1)
+    reverted = await rig.revert([operation])
+    image = await rig.image()
+    assert (image.routes, image.extras) == ({key(A): east(2, before)}, {})
+    assert reverted.clean, (reverted.failed, reverted.left_alone)
+
+
+@pytest.mark.parametrize(("before", "after"), [(METRIC, OLD), (METRIC, NEW)], ids=["lower", "higher"])
+async def test_a_change_of_metric_cut_short_beside_somebody_elses_work_leaves_that_alone(
+    before: int, after: int
+) -> None:
+    rig = Rig()
+    rig.put(A, east(2, before))
+    rig.want({A: east(3, after)})
+    await rig.turn()
+    (operation,) = rig.plan().operations
+    rig.put(A, east(6, after), OTHER)
+    await rig.revert([operation])
+    image = await rig.image()
+    assert image.routes == {key(A): east(2, before)}
+    assert [route.forwarding for route in image.foreign.values()] == [east(6, after)]
+
+
+@pytest.mark.parametrize("cover", ["0.0.0.0/0", "10.0.0.0/8"])
+async def test_what_a_removal_falls_to_is_there_before_the_route_goes(cover: str) -> None:
+    rig = Rig()
+    rig.put(A, east(3))
+    rig.want({cover: east(2)})
+    await rig.turn()
+    plan = rig.plan(groups=((0, 1),))
+    await rig.apply(plan)
+    assert [(write.verb, write.key) for write in rig.fib.asked] == [(Verb.ADD, key(cover)), (Verb.DELETE, key(A))]
+
+
+@pytest.mark.parametrize("cover", ["0.0.0.0/0", "10.0.0.0/8"])
+async def test_a_removal_is_not_written_when_what_it_falls_to_is_refused(cover: str) -> None:
+    rig = Rig()
+    rig.put(A, east(3))
+    rig.want({cover: east(2)})
+    await rig.turn()
+    rig.fib.refused = {key(cover)}
+    applied = await rig.apply(rig.plan(groups=((0, 1),)))
+    assert (applied.done, applied.failed, applied.stale) == (0, 1, 1)
+    assert (await rig.image()).routes == {key(A): east(3)}
+
+
+@pytest.mark.parametrize("cover", ["0.0.0.0/0", "10.0.0.0/8"])
+async def test_on_the_way_back_too_the_cover_goes_last(cover: str) -> None:
+    rig = Rig()
+    rig.put(cover, east(2))
+    rig.want({A: east(3)})
+    await rig.turn()
+    applied = await rig.apply(rig.plan())
+    assert applied.done == 2
+    rig.fib.asked.clear()
+    await rig.revert(applied.written)
+    assert [(write.verb, write.key) for write in rig.fib.asked] == [(Verb.ADD, key(cover)), (Verb.DELETE, key(A))]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_no_member_of_a_group_is_written_after_another_was_lost(data: st.DataObject) -> None:
+    async def main() -> None:
+        rig = Rig()
+        there = data.draw(st.sets(st.sampled_from(PREFIXES)))
+        wanted = data.draw(st.dictionaries(st.sampled_from(PREFIXES), st.integers(2, 4)))
+        for prefix in there:
+            rig.put(prefix, east(9))
+        rig.want({prefix: east(host) for prefix, host in wanted.items()})
+        await rig.turn()
+        operations = rig.reconciler.live_operations()
+        if len(operations) < 2:
+            return
+        order = data.draw(st.permutations(range(len(operations))))
+        cut = data.draw(st.integers(1, len(order)))
+        groups = tuple(tuple(sorted(part)) for part in (order[:cut], order[cut:]) if len(part) > 1)
+        plan = rig.plan(groups=groups)
+        rig.fib.refused = {key(prefix) for prefix in data.draw(st.sets(st.sampled_from(PREFIXES), max_size=2))}
+        stale = data.draw(st.sets(st.sampled_from(PREFIXES), max_size=1))
+        rig.want({prefix: east(6) for prefix in stale})
+        rig.fib.asked.clear()
+        try:
+            applied = await rig.apply(plan)
+        except PlanStale:
+            assert rig.fib.asked == []
+            return
+        asked = [write.key for write in rig.fib.asked]
+        obstacles = {key(prefix) for prefix in stale}
+        refused = {operation.key for operation in applied.refused}
+        for group in groups:
+            members = [plan.operations[index] for index in group]
+            tried = [asked.index(member.key) for member in members if member.key in asked]
+            if any(member.key in obstacles for member in members):
+                assert not tried, "one cannot be done, so none is"
+                continue
+            lost = [member for member in members if member.key in refused]
+            if lost:
+                # What goes ahead in the same step as the one that the kernel refused cannot be known before.
+                step = [member.action for member in lost]
+                later = [
+                    asked.index(member.key) for member in members if member.key in asked and member.action not in step
+                ]
+                first = min(asked.index(member.key) for member in lost)
+                assert all(place < first for place in later)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "read"])
+@pytest.mark.parametrize("action", list(Action), ids=lambda action: action.name.lower())
+async def test_verify_and_undermined_see_what_is_not_as_the_plan_left_it(action: Action, *, told: bool) -> None:
+    rig = Rig()
+    if action is not Action.ADD:
+        rig.put(A, east(9))
+    rig.want({A: None if action is Action.REMOVE else east(2)})
+    await rig.turn()
+    applied = await rig.apply(rig.plan())
+    assert await verify(rig.reconciler, applied.written) == []
+    if action is Action.REMOVE:
+        rig.put(A, east(9))
+    else:
+        rig.drop(A)
+    if told:
+        await rig.turn()
+    assert len(await verify(rig.reconciler, applied.written)) == 1
+    assert undermined(rig.reconciler, by_place(applied.written)) == [f"{A} in table 101 was changed by somebody else"]
+    rig.want({A: east(5)})
+    assert undermined(rig.reconciler, by_place(applied.written)) == [], "BGP has moved on"
+
+
+async def test_a_table_that_cannot_be_read_back_is_told() -> None:
+    rig = Rig()
+    rig.want({A: east()})
+    await rig.turn()
+    applied = await rig.apply(rig.plan())
+    rig.fib.interrupt_reads(1000)
+    assert await verify(rig.reconciler, applied.written) == ["table 101 ipv4 could not be read back"]
+    reverted = await rig.revert(applied.written)
+    assert not reverted.clean
+    rig.fib._interruptions = 0
+    assert (await rig.image()).routes == {}
+
+
+# Accidents
+
+
+class Broken:
+    """A method of the journal that fails at its *nth* call."""
+
+    def __init__(self, method: Callable[..., Any], nth: int) -> None:
+        self._method, self._calls, self._nth = method, itertools.count(1), nth
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        if next(self._calls) == self._nth:
+            raise JournalError("the disk is full")
+        return self._method(*arguments, **named)
+
+
+async def three_actions(rig: Rig) -> Plan:
+    """A plan that adds, changes and removes, each in a batch of its own, with a rule before and one after them."""
+    await rig.fib.add_rule(RULE, OURS)
+    for prefix in (B, C):
+        rig.put(prefix, east(9))
+    rig.want({A: east(), B: east()})
+    await rig.turn()
+    found = {operation.action: operation.prefix for operation in rig.reconciler.live_operations()}
+    assert found == {Action.ADD: A, Action.CHANGE: B, Action.REMOVE: C}
+    return rig.plan(rules=[RuleOperation(RULE, add=False)])
+
+
+async def goes_back(rig: Rig, plan: Plan, applied: Applied) -> None:
+    """Assert that the way back from what was written leads where everything began."""
+    await rig.revert(applied.written, applied.rules)
+    assert (await rig.image()).routes == {key(B): east(9), key(C): east(9)}
+    assert await rig.fib.rules(OURS) == {RULE}
+    assert rig.journal.verify().ok
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize("name", ["begin", "finish"])
+async def test_a_journal_that_fails_ends_the_change_and_nothing_that_was_written_is_forgotten(
+    name: str, nth: int
+) -> None:
+    rig = Rig()
+    plan = await three_actions(rig)
+    with mock.patch.object(rig.journal, name, Broken(getattr(rig.journal, name), nth)):
+        applied = await rig.apply(plan)
+    assert "the disk is full" in applied.broken
+    assert rig.reconciler.trouble
+    assert len(rig.fib.asked) == (nth - 1 if name == "begin" else nth)
+    await goes_back(rig, plan, applied)
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+async def test_a_kernel_that_goes_away_ends_the_change_and_nothing_that_was_written_is_forgotten(nth: int) -> None:
+    rig = Rig()
+    plan = await three_actions(rig)
+    rig.fib.away = nth
+    applied = await rig.apply(plan)
+    assert "the socket is lost" in applied.broken
+    await goes_back(rig, plan, applied)
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+async def test_what_the_kernel_may_have_written_before_it_went_away_goes_back_too(nth: int) -> None:
+    rig = Rig()
+    plan = await three_actions(rig)
+    rig.fib.silent = nth
+    applied = await rig.apply(plan)
+    assert "the answer is lost" in applied.broken
+    await goes_back(rig, plan, applied)
+
+
+async def test_no_batch_is_forgotten_when_a_later_one_of_the_same_kind_fails() -> None:
+    rig = Rig()
+    with mock.patch("programmer.reconciler.loop.BATCH", 2):
+        rig.want({A: east(), B: east(), C: east()})
+        await rig.turn()
+        plan = rig.plan()
+        with mock.patch.object(rig.journal, "begin", Broken(rig.journal.begin, 2)):
+            applied = await rig.apply(plan)
+    assert len((await rig.image()).routes) == 2
+    assert applied.broken
+    assert len(applied.written) == 2
+    await rig.revert(applied.written)
+    assert (await rig.image()).routes == {}
+
+
+async def test_what_begin_raises_ends_the_change_before_the_first_write() -> None:
+    rig = Rig()
+    plan = await three_actions(rig)
+
+    def begin(_rules: Sequence[RuleOperation]) -> None:
+        raise JournalError("the disk is full")
+
+    with pytest.raises(JournalError):
+        await apply_plan(rig.reconciler, plan, "alice", *ALL, begin)
+    assert rig.fib.asked == []
+    assert await rig.fib.rules(OURS) == {RULE}
+
+
+async def test_nothing_begins_where_nothing_may_be_written_or_too_much_has_drifted() -> None:
+    rig = Rig()
+    plan = await three_actions(rig)
+    begun: list[Sequence[RuleOperation]] = []
+    rig.reconciler.paused = "since noon"
+    with pytest.raises(PlanRefused, match="since noon"):
+        await apply_plan(rig.reconciler, plan, "alice", *ALL, begun.append)
+    rig.reconciler.paused, rig.reconciler.recovering = "", True
+    with pytest.raises(PlanRefused, match="rolled back first"):
+        await apply_plan(rig.reconciler, plan, "alice", *ALL, begun.append)
+    rig.reconciler.recovering = False
+    rig.want({A: east(5)})
+    with pytest.raises(PlanStale):
+        await apply_plan(rig.reconciler, plan, "alice", 0, 0.0, begun.append)
+    assert begun == []
+    assert rig.fib.asked == []
+
+
+@pytest.mark.parametrize("name", ["begin", "finish"])
+async def test_the_way_back_goes_on_without_a_journal(name: str) -> None:
+    rig = Rig()
+    plan = await three_actions(rig)
+    applied = await rig.apply(plan)
+    with mock.patch.object(rig.journal, name, mock.Mock(side_effect=JournalError("the disk is full"))):
+        reverted = await rig.revert(applied.written, applied.rules)
+    assert reverted.clean
+    assert rig.reconciler.trouble == "the disk is full"
+    assert (await rig.image()).routes == {key(B): east(9), key(C): east(9)}
+    assert await rig.fib.rules(OURS) == {RULE}
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+async def test_a_way_back_that_was_cut_short_is_gone_again_to_its_end(nth: int) -> None:
+    rig = Rig()
+    plan = await three_actions(rig)
+    applied = await rig.apply(plan)
+    rig.fib.calls, rig.fib.away = 0, nth
+    with mock.patch.object(module, "BATCH", 2), pytest.raises(FibUnavailable):
+        await rig.revert(applied.written, applied.rules)
+    reverted = await rig.revert(applied.written, applied.rules)
+    assert reverted.clean
+    assert (await rig.image()).routes == {key(B): east(9), key(C): east(9)}
