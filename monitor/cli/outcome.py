@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from monitor.cli.plandoc import requirement
 from monitor.cli.screen import Document, changes, mapping, objects, plan_name, texts
-from monitor.cli.table import Page, clean, moment, number
+from monitor.cli.table import Page, clean, moment, number, operations
 
 _MARGIN = " " * 11
 
@@ -18,7 +18,7 @@ def frozen(document: Document, page: Page) -> Iterator[str]:
     yield f"plan {plan_name(document)} is {clean(document.get('state'))}: {changes(document.get('summary'))}"
     yield f"  digest   {clean(document.get('digest'))}"
     parts = [f"{clean(name)} {number(count)}" for name, count in mapping(document.get("by_domain")).items()]
-    held = f"{number(document.get('total'))} operations" + (f": {', '.join(parts)}" if parts else "")
+    held = operations(document.get("total")) + (f": {', '.join(parts)}" if parts else "")
     yield from page.wrapped(held, "  holds    ", _MARGIN)
     if document.get("rolls_back"):
         yield f"  kind     the way back from plan {clean(document['rolls_back'])}"

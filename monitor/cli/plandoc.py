@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from monitor.cli.screen import Document, changes, mapping, objects, plan_name, texts
-from monitor.cli.table import clean, duration, moment, number
+from monitor.cli.table import clean, duration, moment, number, operations
 
 UNWRITTEN = frozenset({"live", "frozen", "approved", "queued"})
 """States in which nothing of a plan has been written, and something may still be."""
@@ -374,7 +374,7 @@ def _happened(document: Document) -> Iterator[Block]:
             yield Notes([("!", f"probe {clean(item.get('name'))}: {clean(item.get('text'))}") for item in bad])
     reverted = mapping(progress.get("reverted"))
     if reverted:
-        words = f"{number(reverted.get('done'))} operations, {number(reverted.get('failed'))} refused by the kernel"
+        words = f"{operations(reverted.get('done'))}, {number(reverted.get('failed'))} refused by the kernel"
         clean_end = reverted.get("clean") is True
         yield Facts(
             [

@@ -171,6 +171,11 @@ def _words(text: str, room: int) -> Iterator[str]:
             yield word
 
 
+def operations(count: object) -> str:
+    """Return ``1 operation`` or ``2,000 operations``."""
+    return f"{number(count)} operation{'' if count == 1 else 's'}"
+
+
 def number(value: object) -> str:
     """Return a count with its thousands apart: ``6,310``."""
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else clean(value)

@@ -11,15 +11,15 @@ from typing import Any
 
 from monitor.engine.core import Engine
 from monitor.engine.flight import progress_of
-from monitor.engine.rows import MOST_ROWS
+from monitor.engine.rows import MOST_ROWS, RouteValues
 from monitor.engine.slices import Turns, ordered
-from monitor.engine.text import hop_document, interface_name, moment, operation_document
+from monitor.engine.text import hop_document, moment, operation_document
 from monitor.errors import BadRequest
 from monitor.filter import parse
 from monitor.ports import Document
 from monitor.rib.attribute import PathAttributes, Rpki
 from programmer.journal import AuditReport, Journal, Past, open_reader, routes_at, verify_file
-from programmer.route import Address, Family, Forwarding, PrefixKey, text_of
+from programmer.route import Family, Forwarding, PrefixKey, text_of
 
 LONGEST_WAIT = 25.0
 """Seconds that a question for events may wait: less than a call may take."""
@@ -28,7 +28,7 @@ MOST_LINES = 10_000
 
 
 @dataclass(slots=True)
-class PastRow:
+class PastRow(RouteValues):
     """A route of a past moment as the filter language sees it; what BGP said then is not known (``monitor.filter.row``)."""
 
     engine: Engine
@@ -52,30 +52,9 @@ class PastRow:
     rpki: Rpki = Rpki.NONE
 
     @property
-    def metric(self) -> int:
-        """Metric of the route."""
-        return self.forwarding.metric
-
-    @property
     def protocol(self) -> int:
         """Our own."""
         return self.engine.config.protocol
-
-    @property
-    def next_hops(self) -> tuple[Address, ...]:
-        """Gateways."""
-        return tuple(hop.address for hop in self.forwarding.next_hops if hop.address is not None)
-
-    @property
-    def interfaces(self) -> tuple[str, ...]:
-        """Names of the links, as they are called now."""
-        links = self.engine.reconciler.links
-        return tuple(interface_name(links, hop.ifindex) for hop in self.forwarding.next_hops)
-
-    @property
-    def ecmp(self) -> int:
-        """Number of next hops."""
-        return len(self.forwarding.next_hops)
 
     def document(self) -> Document:
         """The row, as ``routes`` shows one."""

@@ -15,7 +15,7 @@ from monitor.engine.planrows import MOST_OPERATIONS, operation_rows
 from monitor.engine.plans import StoredPlan, find_plan, load_plan, plan_document, statement_of
 from monitor.engine.slices import Smallest, Turns
 from monitor.engine.text import moment, operation_document
-from monitor.errors import BadRequest
+from monitor.errors import BadRequest, Stale
 from monitor.ports import Document
 from programmer.approval import WAITING, PlanState
 from programmer.plan import Operation, short_digest
@@ -177,7 +177,11 @@ class PlanFeed:
         return {"items": [self._brief(StoredPlan.of(item)) for item in found]}
 
     def _brief(self, stored: StoredPlan) -> Document:
-        head = find_plan(self.engine, stored.digest).head
+        try:
+            head = find_plan(self.engine, stored.digest).head
+        except Stale:
+            # Of an earlier bgpmon: no more is known of it than what the list has.
+            head = {"kind": None, "summary": None, "risk": None}
         return {
             "number": stored.number,
             "digest": stored.digest,

@@ -78,7 +78,12 @@ def find_plan(engine: Engine, digest: str) -> StoredPlan:
     found = engine.journal.plans(start)
     if not found:
         raise Stale(f"no plan {digest}; `bgpmon plan freeze` makes one")
-    return StoredPlan.of(found[0])
+    stored = StoredPlan.of(found[0])
+    if "requirement" not in stored.head:
+        raise Stale(
+            f"plan {stored.number} was frozen by an earlier bgpmon, which stored plans in another way; freeze a new one"
+        )
+    return stored
 
 
 def statement_of(stored: StoredPlan, node: str, act: Act, ticket: str, expires: float = 0.0) -> Statement:

@@ -40,15 +40,45 @@ Place = tuple[TableId, Family, PrefixKey, int | None]
 """Where a row is found again: the last item is the metric of a foreign route, None for one of ours."""
 
 
-class Row:
+class RouteValues:
+    """What the filter language asks of a route and its forwarding alone tells."""
+
+    __slots__ = ()
+
+    engine: Engine
+    forwarding: Forwarding
+
+    @property
+    def metric(self) -> int:
+        """Metric of the route."""
+        return self.forwarding.metric
+
+    @property
+    def next_hops(self) -> tuple[Address, ...]:
+        """Gateways."""
+        return tuple(hop.address for hop in self.forwarding.next_hops if hop.address is not None)
+
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        """Names of the links."""
+        links = self.engine.reconciler.links
+        return tuple(interface_name(links, hop.ifindex) for hop in self.forwarding.next_hops)
+
+    @property
+    def ecmp(self) -> int:
+        """Number of next hops."""
+        return len(self.forwarding.next_hops)
+
+
+class Row(RouteValues):
     """One route; see ``monitor.filter.row``.  What costs something is found out when it is asked for."""
 
-    __slots__ = ("_asked", "_engine", "_foreign", "_path", "_state", "_words", "domain", "forwarding", "key")
+    __slots__ = ("_asked", "_foreign", "_path", "_state", "_words", "domain", "engine", "forwarding", "key")
 
     def __init__(
         self, engine: Engine, state: TableState, key: PrefixKey, value: Forwarding, foreign: ForeignRoute | None = None
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._state = state
         self._foreign = foreign
         self._asked = False
@@ -70,19 +100,14 @@ class Row:
         return self._state.spec.table
 
     @property
-    def metric(self) -> int:
-        """Metric of the route."""
-        return self.forwarding.metric
-
-    @property
     def protocol(self) -> int:
         """Route protocol number (rtm_protocol)."""
-        return self._foreign.protocol if self._foreign else self._engine.config.protocol
+        return self._foreign.protocol if self._foreign else self.engine.config.protocol
 
     def _said(self) -> tuple[str, str, str]:
         if self._words is None:
             foreign = self._foreign is not None
-            self._words = ("foreign", "", "") if foreign else route_state(self._engine, self._state, self.key)
+            self._words = ("foreign", "", "") if foreign else route_state(self.engine, self._state, self.key)
         return self._words
 
     @property
@@ -103,7 +128,7 @@ class Row:
     def _decision(self) -> Decision | None:
         if not self.op:
             return None
-        return self._engine.reconciler.decide(self._state, self._state.operation(self.key))
+        return self.engine.reconciler.decide(self._state, self._state.operation(self.key))
 
     @property
     def class_(self) -> str:
@@ -120,7 +145,7 @@ class Row:
     def _best(self) -> Path | None:
         if not self._asked:
             self._asked = True
-            domain = None if self._foreign else self._engine.domains.get(self.domain)
+            domain = None if self._foreign else self.engine.domains.get(self.domain)
             self._path = best_path(domain, self.family, self.key) if domain else None
         return self._path
 
@@ -134,14 +159,14 @@ class Row:
     def asn(self) -> int:
         """AS number of that peer, 0 while unknown."""
         path = self._best()
-        table = self._engine.peers.get(path.peer) if path else None
+        table = self.engine.peers.get(path.peer) if path else None
         return table.peer.asn if table else 0
 
     @property
     def description(self) -> str:
         """What the speaker's configuration says about that peer."""
         path = self._best()
-        table = self._engine.peers.get(path.peer) if path else None
+        table = self.engine.peers.get(path.peer) if path else None
         return table.peer.description if table else ""
 
     @property
@@ -165,7 +190,7 @@ class Row:
     @property
     def rule(self) -> str:
         """The import rule that accepts it, or empty."""
-        domain = None if self._foreign else self._engine.domains.get(self.domain)
+        domain = None if self._foreign else self.engine.domains.get(self.domain)
         chosen = choose(domain, self.family, self.key) if domain else None
         return rule_label(domain, chosen[1].rule) if domain and chosen else ""
 
@@ -174,25 +199,9 @@ class Row:
         """True for every route of ours: it stands for the best path."""
         return self._foreign is None
 
-    @property
-    def next_hops(self) -> tuple[Address, ...]:
-        """Gateways."""
-        return tuple(hop.address for hop in self.forwarding.next_hops if hop.address is not None)
-
-    @property
-    def interfaces(self) -> tuple[str, ...]:
-        """Names of the links."""
-        links = self._engine.reconciler.links
-        return tuple(interface_name(links, hop.ifindex) for hop in self.forwarding.next_hops)
-
-    @property
-    def ecmp(self) -> int:
-        """Number of next hops."""
-        return len(self.forwarding.next_hops)
-
     def document(self, now: float) -> Document:
         """The row as ``bgpmon routes -o json`` shows it; *now* is in seconds since the epoch."""
-        links = self._engine.reconciler.links
+        links = self.engine.reconciler.links
         attributes, received_at = self.attributes, self.received_at
         return {
             "domain": self.domain,

@@ -125,6 +125,23 @@ def test_plan_of_another_node_is_refused() -> None:
     on_stage(play)
 
 
+def test_plan_that_an_earlier_version_stored_is_listed_and_not_read() -> None:
+    async def play(stage: Stage, _router: Router) -> None:
+        old = '{"summary": {"add": 1}, "shown": [], "total": 1}\n{"number": 7}\n[]'
+        stage.journal.put_plan("ab" * 32, 7, "applied", (0.0, 9e9), "alice", old)
+        listed: Any = await stage.feed.plans()
+        assert [(row["number"], row["state"], row["summary"]) for row in listed["items"]] == [(7, "applied", None)]
+        for act in (
+            stage.feed.plan("ab" * 32),
+            stage.control.approve("ab" * 32, "bob"),
+            stage.control.roll_back("ab" * 32, "bob"),
+        ):
+            with pytest.raises(Stale, match="plan 7 was frozen by an earlier bgpmon"):
+                await act
+
+    on_stage(play)
+
+
 def test_rejection_needs_a_reason_and_is_final() -> None:
     async def play(stage: Stage, _router: Router) -> None:
         frozen: Any = await stage.control.freeze("alice")
