@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from monitor.change.clock import ClockState
@@ -19,19 +19,18 @@ from monitor.config import Clock, Mode
 from monitor.engine.core import Engine
 from monitor.engine.flight import Flight, Progress, progress_of, reverted_text
 from monitor.engine.holds import Restraints
-from monitor.engine.plans import StoredPlan, check_policy, find_plan, load_plan
+from monitor.engine.plans import StoredPlan, check_policy, find_plan, load_plan, written_by
 from monitor.engine.text import moment, seconds_text
 from monitor.errors import Refused, Stale
 from programmer.approval import PlanState
 from programmer.errors import FibError, JournalError, PlanRefused, PlanStale
-from programmer.plan import Operation, Plan, PlanKind, RuleOperation, short_digest
+from programmer.plan import Plan, PlanKind, RuleOperation, short_digest
 from programmer.reconciler import (
     UNDONE_SECONDS,
     Applied,
     Reverted,
     apply_plan,
     by_place,
-    plan_cause,
     refuse_writing,
     revert,
     undermined,
@@ -543,34 +542,42 @@ class Conductor:
         What was approved again since may be written again.
         """
         engine, now = self._engine, time.time()
+        restrained = False
         for item in reversed(engine.journal.plans_in(_DECIDED, limit=MOST_REMEMBERED)):
             progress = progress_of(engine.journal.progress(item.digest))
             if progress is None or now - progress.ended >= UNDONE_SECONDS:
                 continue
-            stored = find_plan(engine, item.digest)
             try:
-                plan = await load_plan(engine, stored)
-            except (PlanRefused, ValueError) as error:
-                log.warning("plan %d cannot be read: %s", stored.number, error)
-                continue
-            left = UNDONE_SECONDS - (now - progress.ended)
-            undone = stored.state is PlanState.ROLLED_BACK
-            back = plan.kind is PlanKind.ROLLBACK
-            for operation in written_by(engine, stored):
-                state = engine.reconciler.tables.get((operation.table, operation.family))
-                if state is None:
-                    continue
-                if undone or back:
-                    value = operation.after if undone else operation.before
-                    state.undo(operation.key, value, engine.reconciler.monotonic(), left)
-                else:
-                    state.allow(operation.key, operation.after)
-            for index in progress.rules:
-                rule = plan.rule_operations[index]
-                if undone or back:
-                    engine.reconciler.rules_rolled_back.add(rule if undone else rule.inverse)
-                else:
-                    engine.reconciler.rules_rolled_back.discard(rule)
+                stored = find_plan(engine, item.digest)
+                undone, back = stored.state is PlanState.ROLLED_BACK, stored.head["kind"] == PlanKind.ROLLBACK.value
+                restrained = restrained or undone or back
+                # A large plan that was simply applied need not be read: there is nothing that it allows again.
+                if restrained:
+                    rules = (await load_plan(engine, stored)).rule_operations if progress.rules else ()
+                    self._remember(
+                        stored, progress, [rules[index] for index in progress.rules], undone=undone, back=back
+                    )
+            except (PlanRefused, Stale, ValueError, IndexError) as error:
+                log.warning("plan %d cannot be read: %s", item.number, error)
+
+    def _remember(
+        self, stored: StoredPlan, progress: Progress, rules: Sequence[RuleOperation], *, undone: bool, back: bool
+    ) -> None:
+        """Take over what one plan means for what may be written by itself."""
+        reconciler = self._engine.reconciler
+        left = UNDONE_SECONDS - (time.time() - progress.ended)
+        for operation in written_by(self._engine, stored):
+            state = reconciler.tables.get((operation.table, operation.family))
+            if state is not None and (undone or back):
+                value = operation.after if undone else operation.before
+                state.undo(operation.key, value, reconciler.monotonic(), left)
+            elif state is not None:
+                state.allow(operation.key, operation.after)
+        for rule in rules:
+            if undone or back:
+                reconciler.rules_rolled_back.add(rule if undone else rule.inverse)
+            else:
+                reconciler.rules_rolled_back.discard(rule)
 
     async def stop(self) -> None:
         """Take back what nobody confirmed, before the process ends; nothing is applied from now on."""
@@ -580,17 +587,6 @@ class Conductor:
                 self._end_soak()
                 if self.flight is not None and self.flight.state is PlanState.SOAKING:
                     await self._take_back(self.flight, "bgpmon was stopped before anybody confirmed it")
-
-
-def written_by(engine: Engine, plan: StoredPlan) -> Iterable[Operation]:
-    """Yield what a plan wrote, from the journal; what was cut short by a crash may or may not have been written."""
-    seen: set[tuple[int, int, bytes]] = set()
-    for operations, failed in engine.journal.changes_of(plan.digest, plan_cause(plan.number)):
-        for index, operation in enumerate(operations):
-            place = (operation.table, int(operation.family), operation.key)
-            if place not in seen and (failed is None or index not in failed):
-                seen.add(place)
-                yield operation
 
 
 def _done(progress: Progress) -> str:

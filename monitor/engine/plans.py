@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,6 +13,7 @@ from monitor.ports import Document
 from programmer.approval import PlanState
 from programmer.errors import PlanRefused, PlanStale
 from programmer.plan import Operation, Plan, PlanKind, RuleOperation, operation_document, operation_of, operation_texts
+from programmer.reconciler import plan_cause
 from programmer.route import Family, Prefix, Rule, TableId, key_of, prefix_of
 
 T = TypeVar("T")
@@ -110,6 +111,17 @@ def check_policy(engine: Engine, plan: Plan) -> None:
     """Raise PlanStale where the configuration is no longer the one that the plan was frozen under."""
     if plan.policy != engine.config.digest:
         raise PlanStale("the configuration changed since the plan was frozen; freeze a new one")
+
+
+def written_by(engine: Engine, plan: StoredPlan) -> Iterable[Operation]:
+    """Yield what a plan wrote, from the journal; what was cut short by a crash may or may not have been written."""
+    seen: set[tuple[int, int, bytes]] = set()
+    for operations, failed in engine.journal.changes_of(plan.digest, plan_cause(plan.number)):
+        for index, operation in enumerate(operations):
+            place = (operation.table, int(operation.family), operation.key)
+            if place not in seen and (failed is None or index not in failed):
+                seen.add(place)
+                yield operation
 
 
 async def aside(work: Callable[..., T], *arguments: object, large: bool) -> T:
