@@ -197,18 +197,27 @@ class TableState:
         self.acknowledged.pop(key, None)
         self._file(key)
         if touched:
-            self._changed_outside(key, before, self.current(key))
+            # An IPv4 route that goes with its link goes without a word: one that is told was deleted by somebody.
+            told = event.family is Family.IPV4
+            self._changed_outside(key, before, self.current(key), deleted=told)
             self.drift_total += 1
             if key in self.difference:
                 self.drift.add(key)
         return touched
 
-    def _changed_outside(self, key: PrefixKey, before: Forwarding | None, after: Forwarding | None) -> None:
-        """Note what somebody else, or the kernel, did to a route of ours."""
+    def _changed_outside(
+        self, key: PrefixKey, before: Forwarding | None, after: Forwarding | None, *, deleted: bool = False
+    ) -> None:
+        """Note what somebody else, or the kernel, did to a route of ours; *deleted*: it cannot have been the kernel."""
         if before == after:
             return
         self.outside.append(Operation(self.spec.table, self.spec.family, key, before, after))
-        if after is None and before is not None and all(hop.ifindex in self.shaken for hop in before.next_hops):
+        if (
+            not deleted
+            and after is None
+            and before is not None
+            and all(hop.ifindex in self.shaken for hop in before.next_hops)
+        ):
             self.dropped[key] = before
 
     def _has(self, key: PrefixKey, metric: int) -> bool:

@@ -342,11 +342,15 @@ class TestForgetting:
         stage.set_link("east", up=False)
         events = await events_until(
             stage,
-            lambda seen: any(isinstance(event, LinkEvent) and event.ifindex == stage.east for event in seen),
+            lambda seen: LinkEvent(stage.east, lost=True) in [event for event in seen if isinstance(event, LinkEvent)],
         )
         assert all(event.forwarding is not None for event in route_events(events))
         assert not (await read(stage)).routes
         stage.set_link("east", up=True)
+        await events_until(
+            stage,
+            lambda seen: LinkEvent(stage.east, lost=False) in [event for event in seen if isinstance(event, LinkEvent)],
+        )
         assert not (await read(stage)).routes
 
     async def test_a_link_that_goes_down_takes_ipv6_routes_away_with_an_event(self, stage: Stage) -> None:
@@ -432,7 +436,7 @@ class TestEvents:
         stage.add_address("west", "10.2.0.9/24")
         await stage.fib.add_rule(Rule(Family.IPV6, 1200, TABLE), OURS)
         events = await events_until(stage, lambda seen: any(isinstance(event, RuleEvent) for event in seen))
-        assert any(isinstance(event, LinkEvent) and event.ifindex == stage.west for event in events)
+        assert LinkEvent(stage.west, lost=False) in [event for event in events if isinstance(event, LinkEvent)]
         assert RuleEvent(Family.IPV6) in [event for event in events if isinstance(event, RuleEvent)]
 
     async def test_closing_ends_the_events(self, stage: Stage) -> None:

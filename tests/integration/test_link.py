@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.bgpmon import running_bgpmon
+from tests.support.change import applied
 from tests.support.gobgpd import VERSIONS
 from tests.support.ping import pinging
 from tests.support.site import DEFAULT, EAST, LEGS, NET, OTHER, TARGET, TWIN, Wires, both_sources, explained, node
@@ -88,3 +89,24 @@ async def test_routes_leave_with_the_connected_address_and_take_no_other_way(
             await here.gains(101, NET, EAST)
             await watch.mark(2)
             assert not [line for line in watch.ours() if OTHER in line], "the other link is not concerned"
+
+
+@pytest.mark.parametrize("version", [NEWEST])
+async def test_in_mode_approve_what_a_link_took_away_returns_and_what_a_person_deleted_waits(
+    version: str, daemon_directory: Path, wires: Wires
+) -> None:
+    async with (
+        node(version, daemon_directory, wires, "east", **HOLD) as here,
+        here.bird("east", NET, **HOLD),
+        running_bgpmon(here.configuration("approve"), daemon_directory / "b") as bgpmon,
+    ):
+        await applied(bgpmon, 2)  # a route and a rule
+        await here.gains(101, NET, EAST)
+        for _ in range(2):
+            here.node.ip("link", "set", "east", "down")
+            await here.loses(101, NET)
+            here.node.ip("link", "set", "east", "up")
+            await here.gains(101, NET, EAST)
+        here.node.ip("route", "del", NET, "table", "101")
+        await explained(bgpmon, NET, "waits-for-approval")
+        assert NET not in here.table(101)

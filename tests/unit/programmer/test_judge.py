@@ -235,18 +235,31 @@ async def test_what_somebody_deletes_is_not_restored() -> None:
     assert rig.class_of(MIDDLE) == "add-small"
 
 
-@pytest.mark.parametrize(("later", "category"), [(1.0, "restore"), (SHAKEN_SECONDS + 1.0, "add-small")])
-async def test_a_loss_counts_for_a_time_as_that_of_the_link(later: float, category: str) -> None:
+@pytest.mark.parametrize(
+    ("family", "prefix", "gateway", "counts"),
+    [(Family.IPV4, "10.2.0.0/16", "10.2.0.2", False), (Family.IPV6, "2001:db8:9::/48", "2001:db8:2::2", True)],
+)
+async def test_only_ipv6_tells_what_goes_with_a_link(family: Family, prefix: str, gateway: str, counts: bool) -> None:
+    """An IPv4 route that is told to be deleted was deleted by somebody, also while its link is down."""
+    state = TableState(TableSpec(TABLE, family, frozenset({METRIC})), OURS)
+    value, at = via(gateway, link=3), key_of(net(prefix))
+    state.want(at, value)
+    state.observe(RouteEvent(TABLE, family, at, METRIC, OURS, value, by_us=True))
+    state.shaken[3] = 1000.0
+    state.observe(RouteEvent(TABLE, family, at, METRIC, OURS, None, by_us=False))
+    assert (state.dropped == {at: value}) is counts
+
+
+@pytest.mark.parametrize(("later", "remembered"), [(1.0, True), (SHAKEN_SECONDS + 1.0, False)])
+async def test_a_link_explains_what_is_missing_for_a_time(later: float, remembered: bool) -> None:
     rig = Rig()
-    rig.put(MIDDLE, link="west")
-    rig.want({MIDDLE: route("west")})
     await rig.turn()
     rig.fib.remove_address("west", "2001:db8:2::1/64")
     await rig.turn(2)
     rig.now += later
-    rig.fib.drop_route(TABLE, net(MIDDLE), METRIC)
-    await rig.turn(3)
-    assert rig.class_of(MIDDLE) == category
+    rig.fib.set_link("east", carrier=False)
+    await rig.turn(2)
+    assert bool(rig.state.shaken) is remembered
 
 
 async def test_a_route_over_two_links_is_not_taken_by_one_of_them() -> None:
