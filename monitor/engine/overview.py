@@ -33,7 +33,8 @@ async def status(engine: Engine, kernel: str) -> Document:
     return {
         "node": engine.config.node,
         "mode": engine.config.mode.value,
-        "ready": engine.ready,
+        # An undecided change of an earlier life is taken back first; in mode dry-run it stays as it is.
+        "ready": engine.ready and (not engine.reconciler.recovering or engine.config.mode is Mode.DRY_RUN),
         "version": monitor.__version__,
         "since": moment(engine.started_at),
         "kernel": kernel,
