@@ -571,11 +571,13 @@ class Conductor:
             if state is not None and (undone or back):
                 value = operation.after if undone else operation.before
                 state.undo(operation.key, value, reconciler.monotonic(), left)
+                state.allow(operation.key, operation.before if undone else operation.after)
             elif state is not None:
                 state.allow(operation.key, operation.after)
         for rule in rules:
             if undone or back:
                 reconciler.rules_rolled_back.add(rule if undone else rule.inverse)
+                reconciler.rules_rolled_back.discard(rule.inverse if undone else rule)
             else:
                 reconciler.rules_rolled_back.discard(rule)
 

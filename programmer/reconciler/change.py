@@ -261,6 +261,7 @@ async def revert(
         undo, halves = await _inverse(reconciler, written)
         undo.sort(key=lambda item: (_ORDER[item.action], item.key[0] == 0))
         reconciler.rules_rolled_back.update(rules)
+        reconciler.rules_rolled_back.difference_update(rule.inverse for rule in rules)
         back = [rule.inverse for rule in rules if (rule.rule in reconciler.installed_rules) is rule.add]
         applied = await reconciler.apply_rules([rule for rule in back if not rule.add], cause)
         for start in range(0, len(undo), BATCH):
@@ -302,6 +303,8 @@ async def _inverse(reconciler: Reconciler, written: Sequence[Operation]) -> tupl
         if state is None:
             continue
         state.undo(operation.key, operation.after, reconciler.monotonic())
+        # What stood there before stands there again, and is kept like any other route.
+        state.allow(operation.key, operation.before)
         after = operation.after
         if state.current(operation.key) == after:
             undo.append(operation.inverse)

@@ -46,7 +46,9 @@ DOMAIN = {
 RULES: list[list[dict[str, Any]]] = [
     [{"match": f"in {STRICT}", "approve": 2}, {"match": "*", "approve": 1}],
     [{"match": "*", "approve": 1}],
+    [{"match": "*", "decision": "auto"}],
 ]
+FREE = 2
 AUTO = [{"match": f"class={name}", "decision": "auto"} for name in ("dead-next-hop", "restore", "withdraw-with-cover")]
 
 
@@ -96,12 +98,12 @@ class Witness:
 
     stage: Stage
     auto: bool
-    two: bool = True
-    """Whether the rule for two people is in force."""
+    rules: int = 0
+    """Which of the rules are in force: two people below a prefix, one everywhere, or nobody anywhere."""
     wrong: list[str] = field(default_factory=list)
     written: dict[str, list[Operation]] = field(default_factory=dict)
     """What was written for each plan."""
-    undone: dict[PrefixKey, tuple[Forwarding | None, float]] = field(default_factory=dict)
+    undone: dict[tuple[PrefixKey, Forwarding | None], float] = field(default_factory=dict)
     """What was taken back, and when."""
     holds: dict[int, tuple[PrefixKey, float]] = field(default_factory=dict)
     paused: bool = False
@@ -120,6 +122,10 @@ class Witness:
         before = held[1] if held is not None else None
         after = None if write.verb is Verb.DELETE else write.forwarding
         operation = Operation(write.table, write.family, write.key, before, after)
+        journal = self.stage.journal
+        flights = journal.plans_in(UNDECIDED)
+        for item in self._plan(flights[0].digest).operations if flights and flights[0].state == "applying" else ():
+            self.undone.pop((item.key, item.after), None)
         if result.errno:
             return
         if held is not None and held[0] != OURS:
@@ -128,8 +134,6 @@ class Witness:
             self.blame(operation, "writing is paused")
         if (write.verb is Verb.ADD) != (before is None):
             self.blame(operation, "an ADD writes what is not there, and nothing else does")
-        journal = self.stage.journal
-        flights = journal.plans_in(UNDECIDED)
         if len(flights) > 1:
             self.blame(operation, "two plans are in flight")
         if not flights:
@@ -138,7 +142,8 @@ class Witness:
         flight = flights[0]
         if flight.state == "rolling-back" and operation.inverse in self.written.get(flight.digest, []):
             self.later.discard(operation.key)
-            self.undone[operation.key] = operation.before, time.time()
+            self.undone[operation.key, operation.before] = time.time()
+            self.undone.pop((operation.key, operation.after), None)
         elif flight.state == "applying" and operation in self._plan(flight.digest).operations:
             self.later.add(operation.key)
             self._approved(operation, flight.digest)
@@ -155,21 +160,21 @@ class Witness:
         given = [item for item in self.stage.journal.approvals(digest) if item.act == "approve"]
         live = [item for item in given if item.expires > time.time()]
         signers = {item.principal for item in live if item.method == "ssh-signature"}
-        needed = 2 if self.two and any(map(strict, plan.operations)) else 1
+        needed = 2 if not self.rules and any(map(strict, plan.operations)) else 1
         if self.auto:  # what needed nobody when it was frozen does not raise what the plan needs
             needed = json.loads(self.stage.journal.plans(digest)[0].body.partition("\n")[0])["requirement"]["people"]
         enough = len(signers) >= needed or (needed == 1 and live) or any(item.method == "break-glass" for item in live)
         if not enough:
             self.blame(operation, f"{len(signers)} of {needed} people approved plan {plan.number}")
-        for at, until in self.holds.values():
-            if at == operation.key and time.time() < until:
-                self.blame(operation, "it is held")
+        self._not_held(operation)
         self.written.setdefault(digest, []).append(operation)
         self.since.setdefault(digest, time.time())
         if plan.kind is PlanKind.ROLLBACK:
-            self.undone[operation.key] = operation.before, time.time()
-        else:
-            self.undone.pop(operation.key, None)
+            self.undone[operation.key, operation.before] = time.time()
+
+    def _not_held(self, operation: Operation) -> None:
+        if any(at == operation.key and time.time() < until for at, until in self.holds.values()):
+            self.blame(operation, "it is held")
 
     def ours(self) -> dict[PrefixKey, Forwarding]:
         """What the kernel has of ours."""
@@ -180,11 +185,13 @@ class Witness:
         self.later.add(operation.key)
         if not self.auto:
             self.blame(operation, "it is part of no plan in flight")
-        for at, until in self.holds.values():
-            if at == operation.key and time.time() < until:
-                self.blame(operation, "it is held")
-        if (gone := self.undone.get(operation.key)) and gone[0] == operation.after and time.time() - gone[1] < DAY:
+        self._not_held(operation)
+        known = operation.key in self.touched
+        self.touched[operation.key] = time.time()  # a way back leaves it alone, as if others had done it
+        if time.time() - self.undone.get((operation.key, operation.after), -DAY) < DAY:
             self.blame(operation, "it was rolled back within the day")
+        if self.rules == FREE:
+            return
         links = self.stage.kernel._links
         dead = operation.before is not None and any(not links[hop.ifindex].usable for hop in operation.before.next_hops)
         if operation.action is Action.CHANGE and not dead:
@@ -198,7 +205,7 @@ class Witness:
         )
         if operation.action is Action.REMOVE and not (dead or covered):
             self.blame(operation, "it took away something that worked")
-        if operation.action is Action.ADD and operation.key not in self.touched:
+        if operation.action is Action.ADD and not known:
             self.blame(operation, "it was never taken away")
 
 
@@ -214,7 +221,6 @@ class World:
     witness: Witness
     truth: dict[str, dict[str, Path]] = field(default_factory=lambda: {name: {} for name in ROUTERS})
     digests: list[str] = field(default_factory=list)
-    rules: int = 0
     did: list[str] = field(default_factory=list)
 
     @property
@@ -372,12 +378,12 @@ class World:
         await self.stage.settle(seconds)
 
     async def reload(self) -> None:
-        before, number = self.stage.file, 1 - self.rules
+        before, number = self.stage.file, (self.witness.rules + 1) % (3 if self.witness.auto else 2)
         approval = before["approval"] | {"rules": rules_of(number, auto=self.witness.auto)}
         self.stage.file = before | {"approval": approval}
         try:
             await self.stage.control.reload("alice")
-            self.rules, self.witness.two = number, number == 0
+            self.witness.rules = number
         except Refused:
             self.stage.file = before
 

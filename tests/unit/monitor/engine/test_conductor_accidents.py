@@ -10,6 +10,8 @@ import pytest
 from monitor.engine import conductor as module
 from monitor.errors import Refused, Stale
 from programmer.errors import JournalError
+from programmer.route import TableId
+from tests.contract.stage import net
 from tests.support.scenario_stage import Router, Stage
 from tests.unit.monitor.engine.conducting import (
     DOMAIN,
@@ -216,6 +218,24 @@ def test_a_rule_that_was_rolled_back_is_not_written_again_after_a_restart() -> N
         assert not await stage.kernel.rules(196)
 
     on_stage(play, approval={"soak": SOAK}, domains={"storage": DOMAIN | {"rules": [RULE]}})
+
+
+def test_what_stands_again_because_its_roll_back_was_taken_back_is_repaired_like_any_other_route() -> None:
+    async def play(stage: Stage, _router: Router) -> None:
+        digest = await frozen(stage)
+        await stage.control.approve(digest, "alice")
+        await stage.control.confirm(digest, "alice")
+        way_back: Any = await stage.control.roll_back(digest, "alice")
+        await stage.control.approve(way_back["digest"], "alice")
+        await stage.control.roll_back(way_back["digest"], "alice")
+        assert await stage.routes(101) == {A: VIA, B: VIA}
+        reload_to_auto(stage)
+        await stage.control.reload("alice")
+        stage.kernel.drop_route(TableId(101), net(A), 200)
+        await stage.settle(60)
+        assert await stage.routes(101) == {A: VIA, B: VIA}
+
+    on_stage(play, approval={"soak": SOAK})
 
 
 @mock.patch.object(module, "UNDONE_SECONDS", 3600.0)
