@@ -100,6 +100,8 @@ def _try(family: Family, roots: _Roots, source: Collection[PrefixKey], runs: lis
 
 def _scan(family: Family, roots: _Roots, keys: list[PrefixKey], runs: list[list[int]]) -> Steps:
     """Append a sorted run for every slice of *keys*: those inside the roots."""
+    if not keys:
+        return
     width = family.bits >> 3
     everything = roots.length[0] == 0
     heads, size = (frozenset[bytes](), 0) if everything else (yield from _heads(family, roots))

@@ -279,9 +279,7 @@ async def revert(
         async for operation in _sliced(written):
             state = reconciler.tables.get((operation.table, operation.family))
             if state is not None and state.current(operation.key) != operation.before:
-                reverted.left_alone.append(
-                    f"{place_of(operation)} was changed by somebody else meanwhile, and left alone"
-                )
+                reverted.left_alone.append(f"{place_of(operation)} was changed meanwhile, and left alone")
         del reverted.left_alone[MOST_NAMED:]
         for rule in rules:
             if (rule.rule in reconciler.installed_rules) is rule.add:

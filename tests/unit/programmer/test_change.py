@@ -293,7 +293,7 @@ async def test_what_somebody_else_changed_is_left_alone_and_told() -> None:
     assert image.routes == {key(A): east(7)}
     assert {place: route.forwarding for place, route in image.foreign.items()} == {(key(C), METRIC): east(5)}
     assert (reverted.done, reverted.failed) == (0, 0)
-    assert reverted.left_alone == [f"{A} in table 101 was changed by somebody else meanwhile, and left alone"]
+    assert reverted.left_alone == [f"{A} in table 101 was changed meanwhile, and left alone"]
 
 
 @pytest.mark.parametrize(("before", "after"), [(METRIC, OLD), (METRIC, NEW)], ids=["lower", "higher"])
