@@ -17,7 +17,6 @@ import os
 import pwd
 import secrets
 import socket
-import stat
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -25,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from monitor.errors import MonitorError
+from monitor.api.vacant import vacant
 
 CONNECTION_LIMIT = 64
 """Connections at once; further ones are closed at once."""
@@ -41,9 +40,6 @@ ACCEPT_PAUSE = 1.0
 
 CLOSE_GRACE = 0.5
 """Seconds that connections have to carry what is under way, such as last answers, when the doorkeeper leaves."""
-
-_PATH_LIMIT = 107
-"""Octets of a unix socket's path (sun_path of linux/un.h, less the closing NUL)."""
 
 _CREDENTIALS = struct.Struct("iII")
 """pid, uid, gid: struct ucred of linux/socket.h."""
@@ -210,24 +206,12 @@ class Doorkeeper:
 
 def _listener(path: Path, mode: int) -> socket.socket:
     """Return a socket that listens on *path*, which nobody but its owner can open before it has its final mode."""
-    if len(os.fsencode(path)) > _PATH_LIMIT:
-        raise MonitorError(f"{path} is too long for a unix socket ({_PATH_LIMIT} octets); choose a shorter run_dir")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
-        if path.exists() or path.is_symlink():
-            if not stat.S_ISSOCK(path.lstat().st_mode):
-                raise MonitorError(f"{path} is not a socket; remove it, or choose another run_dir")
-            path.unlink()
-        umask = os.umask(0o177)
-        try:
+        with vacant(path):
             listener.bind(os.fsencode(path))
-        finally:
-            os.umask(umask)
-        path.chmod(mode)
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        raise MonitorError(f"cannot make the socket {path}: {error.strerror or error}") from error
+            path.chmod(mode)
+            listener.listen()
     except BaseException:
         listener.close()
         raise

@@ -5,7 +5,6 @@ import grp
 import json
 import logging
 import os
-import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ import grpc.aio
 from monitor.api import ADMIN_SOCKET, CONTROL, FEED, MESSAGE_LIMIT, METADATA_LIMIT, READ_SOCKET
 from monitor.api._pb import bgpmon_pb2 as messages
 from monitor.api.credentials import Doorkeeper
+from monitor.api.vacant import vacant
 from monitor.errors import BadRequest, ConfigError, MonitorError, Refused, RolledBack, Stale
 from monitor.ports import Control, Document, Endorsement, Feed
 from programmer.errors import PlanRefused, PlanStale, PlanUnknown, ProgrammerError
@@ -34,11 +34,9 @@ CALL_LIMIT = 64
 STOP_GRACE = 2.0
 """Seconds that calls have to end in when the daemon stops."""
 
-INNER_SOCKET = ".admin.sock"
-"""Where gRPC listens behind the doorkeeper of admin.sock; nobody is to connect to it."""
-
-_PATH_LIMIT = 107
-"""Octets of a unix socket's path (sun_path of linux/un.h, less the closing NUL)."""
+INNER_SOCKET = ".admin"
+"""Where gRPC listens behind the doorkeeper of admin.sock; nobody is to connect to it.  No longer than that name: the longest
+run_dir leaves no room for more."""
 
 _STATUSES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (BadRequest, grpc.StatusCode.INVALID_ARGUMENT),
@@ -141,24 +139,13 @@ def _make_folder(folder: Path) -> None:
 
 def _listen(server: grpc.aio.Server, path: Path, mode: int, group: str | None) -> None:
     """Bind *server* to the socket *path*, which nobody but its owner can open before it has its final mode."""
-    if len(os.fsencode(path)) > _PATH_LIMIT:
-        raise MonitorError(f"{path} is too long for a unix socket ({_PATH_LIMIT} octets); choose a shorter run_dir")
     group_id = _group_id(group)
     try:
-        if path.exists() or path.is_symlink():
-            if not stat.S_ISSOCK(path.lstat().st_mode):
-                raise MonitorError(f"{path} is not a socket; remove it, or choose another run_dir")
-            path.unlink()
-        umask = os.umask(0o177)
-        try:
+        with vacant(path):
             server.add_insecure_port(f"unix:{quote(str(path))}")
-        finally:
-            os.umask(umask)
-        if group_id != -1:
-            os.chown(path, -1, group_id)
-        path.chmod(mode)
-    except OSError as error:
-        raise MonitorError(f"cannot make the socket {path}: {error.strerror or error}") from error
+            if group_id != -1:
+                os.chown(path, -1, group_id)
+            path.chmod(mode)
     except RuntimeError as error:
         raise MonitorError(f"cannot listen on {path}: {error}") from error
 

@@ -14,7 +14,7 @@ from monitor.rib.attribute import WELL_KNOWN_COMMUNITIES
 from programmer.route import MAIN_TABLE, RESERVED_TABLES, Address, Family, Prefix, TableId
 
 SOCKET_PATH_MAX = 107
-"""Longest name of a unix socket, without the final zero (struct sockaddr_un, linux/un.h)."""
+"""Octets of a unix socket's longest path, without the final zero (sun_path of struct sockaddr_un, linux/un.h)."""
 
 INTERFACE_NAME_MAX = 15
 """IFNAMSIZ less the final zero, linux/if.h."""

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import grpc
 import grpc.aio
 
+from monitor.config.parse import SOCKET_PATH_MAX
 from monitor.demo import message
 from monitor.demo.session import Held, Session
 from monitor.demo.speaker import Selection, Speaker
@@ -32,7 +33,6 @@ _POST_POLICY, _END_OF_RIB = 3, 4
 _KNOWN_FILTERS = frozenset({1, 2, _POST_POLICY, _END_OF_RIB})
 _TABLE_GLOBAL, _TABLE_ADJ_IN = 1, 3
 _EXACT = frozenset({0, 1})
-_PATH_LIMIT = 107  # sun_path of linux/un.h, less the closing NUL
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -40,7 +40,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 @asynccontextmanager
 async def serving(speaker: Speaker, socket: FilePath) -> AsyncIterator[None]:
     """Serve *speaker* on the unix socket while the context is open.  MonitorError when it cannot be made."""
-    if len(str(socket).encode()) > _PATH_LIMIT:
+    if len(str(socket).encode()) > SOCKET_PATH_MAX:
         raise MonitorError(f"{socket} is too long for a unix socket; set TMPDIR to a shorter directory")
     server = grpc.aio.server(options=[("grpc.max_send_message_length", MESSAGE_LIMIT)])
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, Calls(speaker).handlers()),))

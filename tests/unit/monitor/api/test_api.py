@@ -14,6 +14,8 @@ import pytest
 from monitor.api._pb import bgpmon_pb2 as messages
 from monitor.api.client import Client
 from monitor.api.server import serve
+from monitor.config import parse
+from monitor.config.parse import SOCKET_PATH_MAX
 from monitor.errors import (
     ApiError,
     BadRequest,
@@ -188,9 +190,17 @@ def test_sockets_have_the_modes_that_keep_control_to_the_owner(tmp_path: Path, b
     run_dir = tmp_path / "run"
     with serving(run_dir, book):
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in run_dir.iterdir()}
-        assert modes == {"read.sock": 0o660, "admin.sock": 0o600, ".admin.sock": 0o600}
+        assert modes == {"read.sock": 0o660, "admin.sock": 0o600, ".admin": 0o600}
         assert stat.S_IMODE(run_dir.stat().st_mode) & 0o022 == 0
     assert list(run_dir.iterdir()) == []
+
+
+def test_the_longest_run_dir_has_room_for_every_socket(tmp_path: Path, book: Book) -> None:
+    run_dir = tmp_path / ("d" * (SOCKET_PATH_MAX - len("/admin.sock") - len(f"{tmp_path}/")))
+    assert parse.run_dir(str(run_dir)) == str(run_dir)
+    with serving(run_dir, book), Client(run_dir) as client:
+        client.withdraw_all()
+    assert [name for name, *_ in book.asked] == ["withdraw_all"]
 
 
 def test_read_socket_changes_nothing(tmp_path: Path, book: Book, client: Client) -> None:
@@ -211,7 +221,7 @@ def test_whoever_goes_past_the_doorkeeper_changes_nothing(tmp_path: Path, book: 
     run_dir, other = tmp_path / "run", tmp_path / "other"
     other.mkdir()
     with serving(run_dir, book):
-        (other / "admin.sock").symlink_to(run_dir / ".admin.sock")
+        (other / "admin.sock").symlink_to(run_dir / ".admin")
         with Client(other) as client, pytest.raises(Refused, match="nobody knows who asks"):
             client.withdraw_all()
     assert book.asked == []
