@@ -180,11 +180,6 @@ def standard_decision(category: str, gate: Gate) -> Decision:
     return Decision(category, risk_of(category), waits)
 
 
-def has_cover(key: PrefixKey, remains: Callable[[PrefixKey], bool] | Container[PrefixKey]) -> bool:
-    """Say whether a less specific prefix of *key* remains."""
-    return cover_of(key, remains) is not None
-
-
 def cover_of(key: PrefixKey, remains: Callable[[PrefixKey], bool] | Container[PrefixKey]) -> PrefixKey | None:
     """Return the most specific of the less specific prefixes of *key* that remains, or None."""
     check = remains if callable(remains) else remains.__contains__

@@ -36,6 +36,10 @@ class PlanKind(enum.Enum):
     ROLLBACK = "rollback"
 
 
+Place = tuple[TableId, Family, PrefixKey]
+"""One prefix of one table."""
+
+
 class Operation(NamedTuple):
     """One prefix of one table before and after.  The action follows from them; it cannot disagree."""
 
@@ -56,6 +60,11 @@ class Operation(NamedTuple):
     def prefix(self) -> str:
         """The prefix as text."""
         return text_of(self.family, self.key)
+
+    @property
+    def place(self) -> Place:
+        """Where it writes, and what operations are ordered by."""
+        return self.table, self.family, self.key
 
     @property
     def inverse(self) -> "Operation":
@@ -125,7 +134,7 @@ class Plan:
 
         The order of operations does not count; their groups are told by place and prefix.
         """
-        return self.digest_over(operation_texts(sorted(self.operations, key=_place_of)))
+        return self.digest_over(operation_texts(sorted(self.operations, key=lambda item: item.place)))
 
     def digest_over(self, ordered_texts: Iterable[str]) -> str:
         """Return the digest where each operation is text already, in the order of table, family and key."""
@@ -143,10 +152,6 @@ class Plan:
     def _place(self, index: int) -> tuple[int, int, str]:
         operation = self.operations[index]
         return operation.table, int(operation.family), operation.key.hex()
-
-
-def _place_of(operation: Operation) -> tuple[TableId, Family, PrefixKey]:
-    return operation.table, operation.family, operation.key
 
 
 def operation_document(operation: Operation) -> list[object]:

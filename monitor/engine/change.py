@@ -6,14 +6,14 @@ from pathlib import Path as FilePath
 
 from monitor.change.clock import ClockState, read_clock
 from monitor.change.probe import BgpTarget, parse_target
-from monitor.change.quorum import SIGNED, Quorum, Standing, Voice, requirement_of
-from monitor.change.window import Windows
+from monitor.change.quorum import SIGNED, Quorum, Standing, Voice
+from monitor.change.statement import Act
 from monitor.config import Clock, Mode
 from monitor.engine.conductor import Conductor, Prober
 from monitor.engine.core import Engine
 from monitor.engine.freezing import Freezer
 from monitor.engine.holds import Restraints
-from monitor.engine.plans import StoredPlan
+from monitor.engine.plans import FrozenPlan
 from monitor.engine.rules import ApprovalRules
 from monitor.engine.text import moment
 from monitor.ports import Document
@@ -53,6 +53,13 @@ class ChangeControl:
         engine.reconciler.judge.destinations = Destinations(self._destinations())
         engine.reconciler.judge_again()
 
+    def forget(self) -> None:
+        """Drop what the filters of rules and holds remember of attribute sets, and so the sets."""
+        rules = self.engine.reconciler.judge.rules
+        if isinstance(rules, ApprovalRules):
+            rules.forget()
+        self.restraints.forget()
+
     def _destinations(self) -> Iterable[Destination]:
         """Yield the addresses whose way must not change unnoticed."""
         for address in self.engine.endpoints:
@@ -78,18 +85,16 @@ class ChangeControl:
         approval = self.engine.config.approval
         return Quorum(dict(approval.groups), approval.allow_local, approval.self_approve)
 
-    def standing(self, stored: StoredPlan, now: float) -> Standing:
+    def standing(self, stored: FrozenPlan, now: float) -> Standing:
         """Return how far the approvals of a plan reach."""
-        head = stored.head
-        wanted = requirement_of(head["requirement"])  # type: ignore[arg-type]
         people = self.engine.config.approval.people
         given = [
             Voice(item.principal, item.method, item.expires)
             for item in self.engine.journal.approvals(stored.digest)
             # Whoever was taken out of the signers meanwhile no longer counts.
-            if item.act == "approve" and (item.method != SIGNED or item.principal in people)
+            if item.act == Act.APPROVE and (item.method != SIGNED or item.principal in people)
         ]
-        return self.quorum.standing(wanted, given, str(head["author"]), now)
+        return self.quorum.standing(stored.requirement, given, stored.author, now)
 
     # What everybody is shown
 
@@ -104,7 +109,7 @@ class ChangeControl:
             "holds": self.restraints.documents(),
             "window": {"open": state.open, "name": state.name, "text": state.text,
                        "until": moment(state.until) if state.until else None},
-            "waiting": [self._waiting(StoredPlan.of(item)) for item in self.engine.journal.plans_in(
+            "waiting": [self._waiting(FrozenPlan.of(item)) for item in self.engine.journal.plans_in(
                 [state.value for state in WAITING])],
             "in_flight": None if flight is None else {
                 "number": flight.plan.number, "digest": flight.digest, "state": flight.state.value,
@@ -113,7 +118,7 @@ class ChangeControl:
             "break_glass": self.broken_glass(now),
         }  # fmt: skip
 
-    def _waiting(self, stored: StoredPlan) -> Document:
+    def _waiting(self, stored: FrozenPlan) -> Document:
         return {
             "number": stored.number,
             "digest": stored.digest,
@@ -164,7 +169,6 @@ class ChangeControl:
 
     def windows(self, at: float, count: int) -> Document:
         """``{now, items: [next openings]}``."""
-        windows = Windows(self.engine.config.windows)
         state = self.conductor.window(at)
         return {
             "at": moment(at),
@@ -175,7 +179,7 @@ class ChangeControl:
                  "timezone": item.timezone}
                 for item in self.engine.config.windows
             ],
-            "items": [item._asdict() for item in windows.next(at, count)] if self.engine.config.windows else [],
+            "items": [item._asdict() for item in self.conductor.windows.next(at, count)],
         }  # fmt: skip
 
 

@@ -9,17 +9,19 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Protocol
 
 from monitor.change.clock import ClockState
 from monitor.change.probe import ProbeConfig, Result, Watch
 from monitor.change.quorum import Standing
+from monitor.change.statement import Act
 from monitor.change.window import Window, Windows, WindowState
 from monitor.config import Clock, Mode
 from monitor.engine.core import Engine
 from monitor.engine.flight import Flight, Progress, progress_of, reverted_text
 from monitor.engine.holds import Restraints
-from monitor.engine.plans import StoredPlan, check_policy, find_plan, load_plan, written_by
+from monitor.engine.plans import FrozenPlan, breaks_glass, check_policy, find_plan, load_plan, written_by
 from monitor.engine.text import moment, seconds_text
 from monitor.errors import Refused, Stale
 from programmer.approval import PlanState
@@ -81,7 +83,7 @@ class Conductor:
     def __init__(
         self,
         engine: Engine,
-        standing: Callable[[StoredPlan, float], Standing],
+        standing: Callable[[FrozenPlan, float], Standing],
         restraints: Restraints,
         prober: Callable[[], Prober] | None,
         clock: Callable[[], ClockState],
@@ -101,21 +103,26 @@ class Conductor:
         self._untold: list[tuple[Flight, str]] = []
         self._windows: tuple[tuple[Window, ...], Windows] = ((), Windows(()))
         self._seen: tuple[float, float, WindowState] | None = None
-        self.changed = asyncio.Event()
         engine.reconciler.recovering = True
         self.undecided = bool(engine.journal.plans_in(_UNDECIDED))
         engine.window_opened = lambda: self.window(time.time()).open and bool(engine.config.windows)
 
     # Windows
 
-    def window(self, at: float) -> WindowState:
-        """Return whether changes may be applied at a moment; a clock that nobody sets counts as a shut window."""
+    @property
+    def windows(self) -> Windows:
+        """The windows of the configuration in force."""
         configured = self._engine.config.windows
         if configured != self._windows[0]:
             self._windows = (configured, Windows(configured))
             self._seen = None
+        return self._windows[1]
+
+    def window(self, at: float) -> WindowState:
+        """Return whether changes may be applied at a moment; a clock that nobody sets counts as a shut window."""
+        configured, windows = self._engine.config.windows, self.windows
         if self._seen is None or not self._seen[0] <= at < self._seen[1]:
-            state = self._windows[1].state(at)
+            state = windows.state(at)
             self._seen = (at, state.until or at + IDLE_LOOK, state)
         state = self._seen[2]
         if not configured or self._engine.config.clock is Clock.TRUSTED:
@@ -181,9 +188,6 @@ class Conductor:
             except (Refused, Stale) as error:
                 log.warning("plan %d was not applied: %s", stored.number, error)
 
-    def _breaks_glass(self, digest: str) -> bool:
-        return any(item.method == "break-glass" for item in self._engine.journal.approvals(digest))
-
     async def submit(self, digest: str) -> str:
         """Apply an approved plan, or queue it; returns why it waits, or nothing.  Raises Refused, Stale."""
         reason = self._waits(digest)
@@ -209,7 +213,7 @@ class Conductor:
         if self.flight is not None:
             return f"plan {self.flight.plan.number} is {self.flight.state.value}; one change at a time"
         window = self.window(time.time())
-        if not window.open and not self._breaks_glass(digest):
+        if not window.open and not breaks_glass(self._engine, digest):
             return f"the window is {window.text}"
         return ""
 
@@ -228,7 +232,7 @@ class Conductor:
                 self._set(stored.digest, PlanState.FAILED, str(error), number=stored.number)
                 raise Refused(str(error)) from error
 
-    async def _apply(self, stored: StoredPlan) -> None:
+    async def _apply(self, stored: FrozenPlan) -> None:
         engine, now = self._engine, time.time()
         if now >= stored.expires_at:
             raise PlanStale("the plan has expired; freeze a new one")
@@ -240,8 +244,8 @@ class Conductor:
             return
         plan = await load_plan(engine, stored)
         check_policy(engine, plan)
-        names = [item.principal for item in engine.journal.approvals(stored.digest) if item.act == "approve"]
-        progress = Progress(", ".join(dict.fromkeys(names)), now, break_glass=self._breaks_glass(stored.digest))
+        names = [item.principal for item in engine.journal.approvals(stored.digest) if item.act == Act.APPROVE]
+        progress = Progress(", ".join(dict.fromkeys(names)), now, break_glass=breaks_glass(engine, stored.digest))
         flight = self.flight = Flight(plan, stored.digest, stored.state, progress)
         begun = False
 
@@ -358,7 +362,6 @@ class Conductor:
     async def _look(self, watch: Watch) -> None:
         while True:
             watch.take(await self._measure(watch.config))
-            self.changed.set()
             await asyncio.sleep(watch.config.interval)
 
     async def _reason_to_go_back(self, flight: Flight) -> str:
@@ -374,7 +377,7 @@ class Conductor:
 
     # Deciding
 
-    async def confirm(self, stored: StoredPlan, actor: str) -> None:
+    async def confirm(self, stored: FrozenPlan, actor: str) -> None:
         """Keep a change that soaks.  Raises Refused."""
         async with self._turn:
             flight = self._soaking(stored)
@@ -388,7 +391,7 @@ class Conductor:
             self._end_soak()
             self._land()
 
-    async def extend(self, stored: StoredPlan, seconds: float, actor: str) -> None:
+    async def extend(self, stored: FrozenPlan, seconds: float, actor: str) -> None:
         """Move the deadline of a change that soaks.  Raises Refused beyond what the configuration allows."""
         async with self._turn:
             flight = self._soaking(stored)
@@ -408,14 +411,14 @@ class Conductor:
                 raise
             flight.deadline += seconds
 
-    async def roll_back(self, stored: StoredPlan, reason: str, actor: str) -> Reverted:
+    async def roll_back(self, stored: FrozenPlan, reason: str, actor: str) -> Reverted:
         """Take back the change in flight now.  Raises Refused when it is not."""
         async with self._turn:
             flight = self._soaking(stored)
             self._end_soak()
             return await self._take_back(flight, reason, actor=actor)
 
-    def _soaking(self, stored: StoredPlan) -> Flight:
+    def _soaking(self, stored: FrozenPlan) -> Flight:
         if self.flight is None or self.flight.digest != stored.digest or self.flight.state is not PlanState.SOAKING:
             raise Refused(f"plan {stored.number} is {stored.state.value}: it does not soak")
         return self.flight
@@ -444,12 +447,7 @@ class Conductor:
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, LONGEST_RETRY)
         text = reverted_text(reverted)
-        progress.reverted = {
-            "done": reverted.done,
-            "failed": reverted.failed,
-            "clean": reverted.clean,
-            "left_alone": reverted.left_alone,
-        }
+        progress.reverted = asdict(reverted) | {"clean": reverted.clean}
         progress.say(time.time(), text)
         log.warning("plan %d %s: %s", number, short_digest(flight.digest), text)
         detail = f"{reason}; {text}"
@@ -465,7 +463,6 @@ class Conductor:
         self._engine.journal.set_plan_state(digest, state.value, detail, at=time.time(), actor=actor)
         if number:
             log.info("plan %d %s: %s: %s", number, short_digest(digest), state.value, detail)
-        self.changed.set()
 
     def _keep(self, flight: Flight, state: PlanState, detail: str, actor: str = "bgpmon") -> None:
         """Keep what became of a change; it is not so before that is on the disk."""
@@ -520,7 +517,7 @@ class Conductor:
         engine.reconciler.judge_again()
         self.recovered.set()
 
-    async def _lost_flight(self, stored: StoredPlan) -> Flight:
+    async def _lost_flight(self, stored: FrozenPlan) -> Flight:
         """Return the change that an earlier life left, with what the journal says that it wrote."""
         progress = progress_of(self._engine.journal.progress(stored.digest)) or Progress("bgpmon", time.time())
         written = list(written_by(self._engine, stored))
@@ -561,7 +558,7 @@ class Conductor:
                 log.warning("plan %d cannot be read: %s", item.number, error)
 
     def _remember(
-        self, stored: StoredPlan, progress: Progress, rules: Sequence[RuleOperation], *, undone: bool, back: bool
+        self, stored: FrozenPlan, progress: Progress, rules: Sequence[RuleOperation], *, undone: bool, back: bool
     ) -> None:
         """Take over what one plan means for what may be written by itself."""
         reconciler = self._engine.reconciler

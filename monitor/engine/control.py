@@ -1,12 +1,14 @@
 """Everything that a person can change: freezing, deciding, holding, pausing, reloading, withdrawing."""
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from monitor.change.quorum import BREAK_GLASS, LOCAL, SIGNED, Standing, requirement_of
+from monitor.change.quorum import BREAK_GLASS, LOCAL, SIGNED, Standing
 from monitor.change.rule import ticket_matches
 from monitor.change.signature import SignatureRefused, verify
 from monitor.change.statement import NAMESPACE, Act, Statement, read_statement
@@ -14,7 +16,7 @@ from monitor.config import Config
 from monitor.engine.change import ChangeControl
 from monitor.engine.core import Engine
 from monitor.engine.feed import EngineFeed
-from monitor.engine.plans import StoredPlan, find_plan, statement_of
+from monitor.engine.plans import FrozenPlan, breaks_glass, find_plan, statement_of
 from monitor.engine.tenancy import refuse_occupied
 from monitor.engine.text import moment
 from monitor.errors import BadRequest, Refused, RolledBack, Stale
@@ -22,7 +24,7 @@ from monitor.ports import Document, Endorsement
 from programmer.approval import WAITING, PlanState, check_state
 from programmer.errors import PlanRefused, PlanStale
 from programmer.plan import short_digest
-from programmer.reconciler import withdraw_all
+from programmer.reconciler import refuse_for_good, withdraw_all
 
 log = logging.getLogger("bgpmon.change")
 
@@ -70,52 +72,46 @@ class EngineControl:
 
     async def approve(self, digest: str, actor: str, endorsement: Endorsement = NOBODY) -> Document:
         """Record an approval; with the last one that is needed the plan is applied, or waits for its window."""
-        engine = self.engine
-        if engine.config.mode.value == "dry-run":
-            raise Refused("the mode is dry-run: nothing is ever written; set `mode: approve` or `mode: auto`")
-        if engine.reconciler.stopped:
-            raise Refused("withdraw-all was carried out: start bgpmon again to write routes")
+        with _told_to_the_caller():
+            refuse_for_good(self.engine.reconciler)
         async with self._deciding:
             stored = self._undecided(digest)
-            principal, method, expires, ticket = self._who(stored, Act.APPROVE, actor, endorsement)
-            self._check(stored, principal, method, ticket, endorsement)
-            standing = self._record(stored, Act.APPROVE, principal, method, expires, ticket, endorsement, actor)
+            voice = self._who(stored, Act.APPROVE, actor, endorsement)
+            self._check(stored, voice, endorsement)
+            standing = self._record(stored, Act.APPROVE, voice, endorsement, actor)
             if not standing.enough:
-                return self._answer(stored, {"approvals": _standing(standing)})
-            engine.journal.set_plan_state(stored.digest, PlanState.APPROVED.value, "", at=time.time(), actor=principal)
+                return self._answer(stored, {"approvals": standing._asdict()})
+            now, state = time.time(), PlanState.APPROVED.value
+            self.engine.journal.set_plan_state(stored.digest, state, "", at=now, actor=voice.principal)
         waits = await self.change.conductor.submit(stored.digest)
-        return self._answer(stored, {"approvals": _standing(standing), "waits_for": waits})
+        return self._answer(stored, {"approvals": standing._asdict(), "waits_for": waits})
 
-    def _undecided(self, digest: str) -> StoredPlan:
+    def _undecided(self, digest: str) -> FrozenPlan:
         stored = find_plan(self.engine, digest)
         if stored.state is PlanState.SUPERSEDED:
             raise Stale(f"plan {stored.number} is superseded: {stored.detail}; freeze a new one")
-        try:
+        with _told_to_the_caller():
             check_state(stored.state, stored.expires_at, time.time())
-        except PlanStale as error:
-            raise Stale(str(error)) from error
-        except PlanRefused as error:
-            raise Refused(str(error)) from error
         return stored
 
-    def _check(self, stored: StoredPlan, principal: str, method: str, ticket: str, endorsement: Endorsement) -> None:
+    def _check(self, stored: FrozenPlan, voice: "_Voice", endorsement: Endorsement) -> None:
         """Raise Refused where an approval cannot count, so that nobody believes that it does."""
         approval = self.engine.config.approval
-        wanted = requirement_of(stored.head["requirement"])  # type: ignore[arg-type]
-        if method == BREAK_GLASS:
+        wanted = stored.requirement
+        if voice.method == BREAK_GLASS:
             if not endorsement.comment.strip():
                 raise Refused("breaking glass needs a reason: --reason WORDS")
             return
         for pattern in wanted.tickets:
-            if not ticket_matches(pattern, ticket):
+            if not ticket_matches(pattern, voice.ticket):
                 raise Refused(f"a rule asks for a ticket that matches {pattern}: --ticket")
-        if not approval.self_approve and principal == stored.head["author"]:
-            raise Refused(f"{principal} froze this plan, and self_approve is false")
+        if not approval.self_approve and voice.principal == stored.author:
+            raise Refused(f"{voice.principal} froze this plan, and self_approve is false")
         if wanted.denied:
             raise Refused(
                 f"{wanted.denied} operations of this plan are denied by a rule; only --break-glass releases it"
             )
-        if method != LOCAL:
+        if voice.method != LOCAL:
             return
         if not approval.allow_local:
             raise Refused("a local identity does not count here (allow_local: false); approve with an SSH signature")
@@ -127,17 +123,16 @@ class EngineControl:
                 "approve with an SSH signature"
             )
 
-    def _who(self, stored: StoredPlan, act: Act, actor: str, endorsement: Endorsement) -> tuple[str, str, float, str]:
-        """Return who decides, how that is known, until when it counts and the ticket.  Raises Refused, BadRequest."""
+    def _who(self, stored: FrozenPlan, act: Act, actor: str, endorsement: Endorsement) -> "_Voice":
+        """Return who decides, and how that is known.  Raises Refused, BadRequest, Stale."""
         if endorsement.break_glass:
-            return actor, BREAK_GLASS, stored.expires_at, endorsement.ticket
+            return _Voice(actor, BREAK_GLASS, stored.expires_at, endorsement.ticket)
         if not endorsement.signature:
             who = f"{actor}, says to be {endorsement.name}" if endorsement.name else actor
-            return who, LOCAL, stored.expires_at, endorsement.ticket
-        octets = (
-            endorsement.statement
-            or statement_of(stored, self.engine.config.node, act, endorsement.ticket).text.encode()
-        )
+            return _Voice(who, LOCAL, stored.expires_at, endorsement.ticket)
+        octets = endorsement.statement
+        if not octets:
+            octets = statement_of(stored, self.engine.config.node, act, endorsement.ticket).text.encode()
         statement = self._statement(stored, act, octets)
         now = time.time()
         try:
@@ -145,9 +140,10 @@ class EngineControl:
             principal = self.engine.config.approval.signers.principal_of(verified.key, NAMESPACE, now)
         except SignatureRefused as error:
             raise Refused(f"the signature is refused: {error}") from error
-        return principal, SIGNED, min(statement.expires, stored.expires_at), statement.ticket
+        expires = min(statement.expires, stored.expires_at)
+        return _Voice(principal, SIGNED, expires, statement.ticket, octets.decode())
 
-    def _statement(self, stored: StoredPlan, act: Act, octets: bytes) -> Statement:
+    def _statement(self, stored: FrozenPlan, act: Act, octets: bytes) -> Statement:
         """Return what was signed; raises unless it is about this plan on this node, this decision, and still valid."""
         try:
             statement = read_statement(octets)
@@ -168,36 +164,20 @@ class EngineControl:
             raise Stale(f"the statement expired at {moment(statement.expires)}; sign a new one")
         return statement
 
-    def _record(
-        self,
-        stored: StoredPlan,
-        act: Act,
-        principal: str,
-        method: str,
-        expires: float,
-        ticket: str,
-        endorsement: Endorsement,
-        actor: str,
-    ) -> Standing:
+    def _record(self, stored: FrozenPlan, act: Act, voice: "_Voice", endorsement: Endorsement, actor: str) -> Standing:
         """Write a decision down, and return how far the approvals of the plan reach."""
         journal, now = self.engine.journal, time.time()
+        principal, method = voice.principal, voice.method
         given = [item for item in journal.approvals(stored.digest) if item.act == act.value]
         if any(item.principal == principal and item.method == method and now < item.expires for item in given):
             raise Refused(f"{principal} has said {act.value} to this plan already; nobody counts twice")
-        signed = endorsement.statement or b""
-        if method == SIGNED and not signed:
-            signed = statement_of(stored, self.engine.config.node, act, endorsement.ticket).text.encode()
         journal.add_approval(
             stored.digest,
             at=now,
-            principal=principal,
-            method=method,
             act=act.value,
-            ticket=ticket,
             comment=endorsement.comment,
-            expires=expires,
-            statement=signed.decode() if method == SIGNED else "",
             signature=endorsement.signature,
+            **voice._asdict(),
         )
         words = f"plan {stored.number} {short_digest(stored.digest)}: {principal} ({method})"
         journal.note(act.value if method != BREAK_GLASS else BREAK_GLASS, words, at=now, actor=actor)
@@ -205,10 +185,9 @@ class EngineControl:
             text = f"by {principal} for plan {stored.number}: {endorsement.comment}"
             log.error("BREAK-GLASS %s", text)
             journal.remember("break-glass", f"{now} {text}")
-        self.change.conductor.changed.set()
         return self.change.standing(stored, now)
 
-    def _answer(self, stored: StoredPlan, more: Document) -> Document:
+    def _answer(self, stored: FrozenPlan, more: Document) -> Document:
         """Return what became of a plan."""
         now = find_plan(self.engine, stored.digest)
         document: Document = {
@@ -240,7 +219,7 @@ class EngineControl:
             stored = find_plan(self.engine, digest)
             if stored.state not in WAITING or time.time() >= stored.expires_at:
                 stored = self._undecided(digest)
-            principal, _, _, _ = self._who(stored, Act.REJECT, actor, endorsement)
+            principal = self._who(stored, Act.REJECT, actor, endorsement).principal
             now = time.time()
             self.engine.journal.set_plan_state(stored.digest, PlanState.REJECTED.value, reason, at=now, actor=principal)
             self.engine.journal.note("reject", f"plan {stored.number} by {principal}: {reason}", at=now, actor=actor)
@@ -251,19 +230,17 @@ class EngineControl:
         async with self._deciding:
             stored = find_plan(self.engine, digest)
             self._refuse_rolled_back(stored)
-            principal, method, _, _ = self._who(stored, Act.CONFIRM, actor, endorsement)
-            wanted = requirement_of(stored.head["requirement"])  # type: ignore[arg-type]
+            voice, wanted = self._who(stored, Act.CONFIRM, actor, endorsement), stored.requirement
             proven = wanted.needed > 1 or wanted.groups or not self.engine.config.approval.allow_local
-            broken = any(item.method == BREAK_GLASS for item in self.engine.journal.approvals(stored.digest))
-            if proven and method != SIGNED and not broken:
+            if proven and voice.method != SIGNED and not breaks_glass(self.engine, stored.digest):
                 raise Refused(
                     "this plan was released by signatures, so it is confirmed by one: see `bgpmon plan statement`"
                 )
-            await self.change.conductor.confirm(stored, principal)
+            await self.change.conductor.confirm(stored, voice.principal)
         return self._answer(stored, {})
 
     @staticmethod
-    def _refuse_rolled_back(stored: StoredPlan) -> None:
+    def _refuse_rolled_back(stored: FrozenPlan) -> None:
         if stored.state in {PlanState.ROLLED_BACK, PlanState.ROLLING_BACK}:
             raise RolledBack(f"plan {stored.number} was applied and rolled back: {stored.detail}")
 
@@ -280,12 +257,10 @@ class EngineControl:
             await self.change.conductor.roll_back(stored, reason or f"asked for by {actor}", actor)
             return self._answer(stored, {})
         self._refuse_rolled_back(stored)
-        try:
+        with _told_to_the_caller():
             async with self._freezing:
                 way_back = await self.change.freezer.undo(digest, self._author(actor, name), actor)
-            self.change.conductor.wake()
-        except PlanRefused as error:
-            raise Refused(str(error)) from error
+        self.change.conductor.wake()
         return await self._frozen(way_back)
 
     async def extend(self, digest: str, seconds: float, actor: str) -> Document:
@@ -368,5 +343,25 @@ class EngineControl:
         return {"state": "withdrawn", "removed": applied.done, "failed": applied.failed}
 
 
-def _standing(standing: Standing) -> Document:
-    return {"have": standing.have, "need": standing.need, "enough": standing.enough, "missing": standing.missing}
+class _Voice(NamedTuple):
+    """Who decides about a plan, how that is known, and until when it counts (seconds since the epoch).
+
+    ``statement`` is what was signed, empty where nothing was.
+    """
+
+    principal: str
+    method: str
+    expires: float
+    ticket: str
+    statement: str = ""
+
+
+@contextlib.contextmanager
+def _told_to_the_caller() -> Iterator[None]:
+    """Raise what the programmer refuses as what the API's callers know."""
+    try:
+        yield
+    except PlanStale as error:
+        raise Stale(str(error)) from error
+    except PlanRefused as error:
+        raise Refused(str(error)) from error

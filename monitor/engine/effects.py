@@ -37,8 +37,6 @@ MOST_LOOKED_AT = 100_000
 ROUTE_OCTETS = 400
 """About what one route takes of the kernel's memory: measured on Linux 6.18, both families, next hop shared."""
 
-_CARRIES_NOTHING = "nothing moves: more specific routes carry all of it"
-
 _Group = tuple[tuple[int, ...], ...]
 
 
@@ -105,24 +103,24 @@ async def _main(engine: Engine, family: Family) -> dict[PrefixKey, Forwarding]:
 
 def sentence(links: Links, effect: OperationEffect) -> str:
     """Return what one operation does to the traffic of its prefix: ``256 addresses fall to 10.1.0.0/16 via …``."""
-    operation, after, before = effect.operation, effect.after, effect.before
-    many = amount(effect.addresses, operation.family)
-    if operation.action is Action.REMOVE:
-        if after.place is Place.NONE:
-            return f"{many} have no route any more"
-        if not effect.addresses and effect.moves:
-            return _CARRIES_NOTHING
-        if not effect.addresses:
-            return f"nothing moves: {carrier_text(links, operation.family, after)} goes the same way"
-        return f"{many} fall to {carrier_text(links, operation.family, after)}"
-    if operation.action is Action.ADD:
-        if before.place is Place.NONE:
-            return f"{many} get a route"
-        if not effect.addresses and effect.moves:
-            return _CARRIES_NOTHING
-        if not effect.addresses:
-            return f"nothing moves: same next hops as {_prefix(operation.family, before)}"
-        return f"{many} leave {carrier_text(links, operation.family, before)}"
+    operation, many = effect.operation, amount(effect.addresses, effect.operation.family)
+    if operation.action is Action.CHANGE:
+        return _sentence_of_change(effect, many)
+    removed = operation.action is Action.REMOVE
+    # What carries the traffic where this route does not.
+    other = effect.after if removed else effect.before
+    if other.place is Place.NONE:
+        return f"{many} have no route any more" if removed else f"{many} get a route"
+    if effect.addresses:
+        return f"{many} {'fall to' if removed else 'leave'} {carrier_text(links, operation.family, other)}"
+    if effect.moves:
+        return "nothing moves: more specific routes carry all of it"
+    if removed:
+        return f"nothing moves: {carrier_text(links, operation.family, other)} goes the same way"
+    return f"nothing moves: same next hops as {_prefix(operation.family, other)}"
+
+
+def _sentence_of_change(effect: OperationEffect, many: str) -> str:
     if not effect.addresses:
         return "no address gets other next hops"
     old, new = effect.width_before, effect.width_after
@@ -153,8 +151,8 @@ def amount(addresses: int, family: Family) -> str:
     for length in (16, 32, 48, 64) if family is Family.IPV6 else ():
         whole, rest = divmod(addresses, 1 << (family.bits - length))
         if whole:
-            return f"{'more than ' if rest else ''}{whole:,} /{length}{'s' if whole != 1 else ''}"
-    return f"{addresses:,} address{'es' if addresses != 1 else ''}"
+            return f"{'more than ' if rest else ''}{plural(whole, f'/{length}')}"
+    return plural(addresses, "address", "addresses")
 
 
 def _document(engine: Engine, effect: PlanEffect, operations: int) -> Document:
@@ -250,7 +248,7 @@ def _checks(engine: Engine, effect: PlanEffect, operations: int) -> list[Documen
          f"reached another way afterwards: {', '.join(sorted(set(moved)))}" if moved
          else "no destination that is looked after is reached another way"),
         ("traffic-lost", "look" if lost else "ok",
-         f"{plural(len(lost), 'prefix').replace('prefixs', 'prefixes')} would have no route at all" if lost
+         f"{plural(len(lost), 'prefix', 'prefixes')} would have no route at all" if lost
          else "every address that has a route keeps one"),
         ("ecmp", "look" if narrowed else "ok",
          f"{plural(narrowed, 'route')} would have fewer live next hops" if narrowed else "never narrower"),

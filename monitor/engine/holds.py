@@ -71,7 +71,7 @@ class Restraints:
 
     def _apply(self) -> None:
         reconciler = self._engine.reconciler
-        self._tests = {hold.id: parse(hold.filter).matches for hold in self.holds.values()}
+        self._queries = {hold.id: parse(hold.filter) for hold in self.holds.values()}
         reconciler.held = self._held if self.holds else None
         reconciler.paused = self.pause.text if self.pause else ""
         reconciler.judge_again()
@@ -80,10 +80,15 @@ class Restraints:
         decision = self._engine.reconciler.decide(state, operation)
         row = OperationRow(self._engine, state, operation, decision.category, decision.risk)
         now = self._engine.reconciler.wall()
-        for number, matches in self._tests.items():
-            if now < self.holds[number].until and matches(row, now):
+        for number, query in self._queries.items():
+            if now < self.holds[number].until and query.matches(row, now):
                 return str(number)
         return ""
+
+    def forget(self) -> None:
+        """Drop what the filters remember of attribute sets."""
+        for query in self._queries.values():
+            query.forget()
 
     def hold(self, filter_text: str, seconds: float, reason: str, actor: str, now: float) -> Hold:
         """Keep what a filter matches out of plans.  Raises FilterError, BadRequest, Refused."""

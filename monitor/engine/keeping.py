@@ -30,7 +30,8 @@ async def keep(feed: EngineFeed) -> None:
     while True:
         try:
             now = time.time()
-            document = {"status": await feed.status(), "plan": await brief_plan(feed)}
+            feed.change.forget()
+            document = {"status": await feed.status(), "plan": await feed.live_plan(MOST_SAMPLED)}
             content = _lasting(document)
             if content != last or now - taken >= LONGEST_SAMPLE:
                 feed.journal.sample(now, document)
@@ -41,13 +42,6 @@ async def keep(feed: EngineFeed) -> None:
         except JournalError as error:
             feed.engine.reconciler.trouble = str(error)
         await asyncio.sleep(SAMPLE_SECONDS)
-
-
-async def brief_plan(feed: EngineFeed) -> dict[str, Any]:
-    """Return the live plan with its first operations, small enough to be kept."""
-    document: dict[str, Any] = await feed.plan()
-    shown = document["operations"][:MOST_SAMPLED]
-    return document | {"operations": shown, "truncated": len(shown) < document["total"]}
 
 
 async def prune(feed: EngineFeed) -> int:

@@ -11,15 +11,15 @@ from typing import Any
 
 from monitor.engine.core import Engine
 from monitor.engine.flight import progress_of
-from monitor.engine.rows import MOST_ROWS, RouteValues
+from monitor.engine.rows import MOST_ROWS, RouteValues, route_document
 from monitor.engine.slices import Turns, ordered
-from monitor.engine.text import hop_document, moment, operation_document
+from monitor.engine.text import moment, operation_document
 from monitor.errors import BadRequest
 from monitor.filter import parse
 from monitor.ports import Document
 from monitor.rib.attribute import PathAttributes, Rpki
 from programmer.journal import AuditReport, Journal, Past, open_reader, routes_at, verify_file
-from programmer.route import Family, Forwarding, PrefixKey, text_of
+from programmer.route import Family, Forwarding, PrefixKey
 
 LONGEST_WAIT = 25.0
 """Seconds that a question for events may wait: less than a call may take."""
@@ -55,18 +55,6 @@ class PastRow(RouteValues):
     def protocol(self) -> int:
         """Our own."""
         return self.engine.config.protocol
-
-    def document(self) -> Document:
-        """The row, as ``routes`` shows one."""
-        links = self.engine.reconciler.links
-        return {
-            "domain": self.domain,
-            "table": self.table,
-            "prefix": text_of(self.family, self.key),
-            "next_hops": [hop_document(links, hop) for hop in self.forwarding.next_hops],
-            "metric": self.metric,
-            "state": self.state,
-        }
 
 
 @dataclass
@@ -179,7 +167,7 @@ class PastFeed:
                 if query.matches(row, at):
                     total += 1
                     if len(items) < most:
-                        items.append(row.document())
+                        items.append(route_document(self.engine, row, row.forwarding))
         return {
             "items": items,
             "total": total,

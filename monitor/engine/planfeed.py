@@ -4,7 +4,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from monitor.change.quorum import requirement_of
 from monitor.change.statement import NAMESPACE, Act
 from monitor.engine import overview
 from monitor.engine.change import ChangeControl
@@ -12,14 +11,13 @@ from monitor.engine.core import Engine
 from monitor.engine.effects import Effect, effect_of
 from monitor.engine.flight import Progress, progress_of
 from monitor.engine.planrows import MOST_OPERATIONS, operation_rows
-from monitor.engine.plans import StoredPlan, find_plan, load_plan, plan_document, statement_of
+from monitor.engine.plans import FrozenPlan, find_plan, load_plan, plan_document, statement_of
 from monitor.engine.slices import Smallest, Turns
 from monitor.engine.text import moment, operation_document
 from monitor.errors import BadRequest, Stale
 from monitor.ports import Document
 from programmer.approval import WAITING, PlanState
-from programmer.plan import Operation, short_digest
-from programmer.route import Family, PrefixKey, TableId
+from programmer.plan import Operation, Place, short_digest
 
 MOST_COMPARED = 1000
 """Operations in each list of a comparison."""
@@ -34,8 +32,6 @@ SENDING = {
 }
 """What can be signed, and the command that takes it.  Going back asks for no signature."""
 
-Place = tuple[TableId, Family, PrefixKey]
-
 
 @dataclass
 class PlanFeed:
@@ -46,10 +42,12 @@ class PlanFeed:
 
     async def plan(self, digest: str = "") -> Document:
         """The live plan, or the frozen one of *digest*."""
-        if digest:
-            return self._frozen(find_plan(self.engine, digest))
+        return self._frozen(find_plan(self.engine, digest)) if digest else await self.live_plan()
+
+    async def live_plan(self, most: int = MOST_OPERATIONS) -> Document:
+        """The live plan, with at most so many operations and their effect."""
         rules = self.engine.reconciler.pending_rules()
-        operations, total = await self._first_operations()
+        operations, total = await self._first_operations(most)
         effect, _ = await effect_of(self.engine, operations) if operations else (Effect(), ())
         rows = await operation_rows(self.engine, rules, operations, effect)
         total += len(rules)
@@ -61,10 +59,10 @@ class PlanFeed:
             "change": self.change.document(),
         }
 
-    async def _first_operations(self) -> tuple[list[Operation], int]:
-        """Return the first ``MOST_OPERATIONS`` of the live plan in its order, and how many there are; in slices."""
+    async def _first_operations(self, most: int) -> tuple[list[Operation], int]:
+        """Return the first *most* of the live plan in its order, and how many there are; in slices."""
         turns = Turns()
-        first: Smallest[Place] = Smallest(MOST_OPERATIONS)
+        first: Smallest[Place] = Smallest(most)
         for (table, family), state in list(self.engine.reconciler.tables.items()):
             for step, key in enumerate(state.pending()):
                 if not step & 127:
@@ -78,7 +76,7 @@ class PlanFeed:
         ]
         return pending, first.count
 
-    def _frozen(self, stored: StoredPlan) -> Document:
+    def _frozen(self, stored: FrozenPlan) -> Document:
         head, now = stored.head, time.time()
         shown = stored.shown
         total: Any = head["total"]
@@ -94,7 +92,7 @@ class PlanFeed:
             "rolls_back": head.get("rolls_back"),
             "node": self.engine.config.node,
             "frozen_by": stored.actor,
-            "author": head["author"],
+            "author": stored.author,
             "created_at": moment(stored.created_at),
             "expires_at": moment(stored.expires_at),
             "detail": stored.detail,
@@ -103,10 +101,7 @@ class PlanFeed:
             "by_domain": head["by_domain"],
             "requirement": head["requirement"],
             "approvals": {
-                "have": standing.have,
-                "need": standing.need,
-                "enough": standing.enough,
-                "missing": standing.missing,
+                **standing._asdict(),
                 "items": self._approvals(stored, now),
             },
             "window": self._window(now),
@@ -121,7 +116,7 @@ class PlanFeed:
             "truncated": len(shown) < total,
         }
 
-    def _approvals(self, stored: StoredPlan, now: float) -> list[Document]:
+    def _approvals(self, stored: FrozenPlan, now: float) -> list[Document]:
         return [
             {
                 "principal": item.principal,
@@ -158,7 +153,7 @@ class PlanFeed:
             "probes": [{"name": probe.name, "kind": probe.kind.value, "target": probe.target} for probe in soak.probes],
         }
 
-    def _probes(self, stored: StoredPlan, progress: Progress | None) -> list[dict[str, Any]]:
+    def _probes(self, stored: FrozenPlan, progress: Progress | None) -> list[dict[str, Any]]:
         flight = self.change.conductor.flight
         if flight is not None and flight.digest == stored.digest:
             return [watch.document() for watch in flight.watches]
@@ -174,9 +169,9 @@ class PlanFeed:
     async def plans(self, limit: int = 20) -> Document:
         """``{items}``: the newest first, without their operations."""
         found = self.engine.journal.plans_in([state.value for state in PlanState], limit or 20)
-        return {"items": [self._brief(StoredPlan.of(item)) for item in found]}
+        return {"items": [self._brief(FrozenPlan.of(item)) for item in found]}
 
-    def _brief(self, stored: StoredPlan) -> Document:
+    def _brief(self, stored: FrozenPlan) -> Document:
         try:
             head = find_plan(self.engine, stored.digest).head
         except Stale:
@@ -198,12 +193,12 @@ class PlanFeed:
 
     async def compare(self, one: str, other: str = "") -> Document:
         """``{first, second, same, changed, only_first, only_second}``; without *other* the second one is the live plan."""
-        first = {_place(item): item for item in (await load_plan(self.engine, find_plan(self.engine, one))).operations}
+        first = {item.place: item for item in (await load_plan(self.engine, find_plan(self.engine, one))).operations}
         if other:
             found = await load_plan(self.engine, find_plan(self.engine, other))
-            second = {_place(item): item for item in found.operations}
+            second = {item.place: item for item in found.operations}
         else:
-            second = {_place(item): item for item in self.engine.reconciler.live_operations()}
+            second = {item.place: item for item in self.engine.reconciler.live_operations()}
         changed = [place for place in first.keys() & second.keys() if first[place] != second[place]]
         lists = {
             "only_first": [first[place] for place in sorted(first.keys() - second.keys())],
@@ -264,17 +259,12 @@ class PlanFeed:
         document = await self.plan(digest)
         rows: Any = document["operations"]
         keys = ("op", "domain", "table", "prefix", "class", "risk", "decision", "rule")
-        wanted: Any = document.get("requirement")
         return {
             "rules": [
                 {"number": rule.number, "name": rule.name, "text": rule.text, "line": rule.line} for rule in rules
             ],
             "items": [{key: row.get(key) for key in keys} for row in rows],
-            "requirement": requirement_of(wanted).document() if wanted else None,
+            "requirement": document.get("requirement"),
             "total": document["total"],
             "truncated": document["truncated"],
         }
-
-
-def _place(operation: Operation) -> Place:
-    return operation.table, operation.family, operation.key

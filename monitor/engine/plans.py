@@ -3,16 +3,29 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+from monitor.change.quorum import BREAK_GLASS, Requirement, requirement_of
 from monitor.change.statement import Act, Statement
 from monitor.engine.core import Engine
 from monitor.errors import BadRequest, Stale
 from monitor.ports import Document
 from programmer.approval import PlanState
 from programmer.errors import PlanRefused, PlanStale
-from programmer.plan import Operation, Plan, PlanKind, RuleOperation, operation_document, operation_of, operation_texts
+from programmer.journal import StoredPlan
+from programmer.plan import (
+    Operation,
+    Place,
+    Plan,
+    PlanKind,
+    RuleOperation,
+    operation_document,
+    operation_of,
+    operation_texts,
+)
 from programmer.reconciler import plan_cause
 from programmer.route import Family, Prefix, Rule, TableId, key_of, prefix_of
 
@@ -31,7 +44,8 @@ LEAST_DIGEST = 12
 """Characters by which a plan is named at least."""
 
 
-class StoredPlan(NamedTuple):
+@dataclass(frozen=True)
+class FrozenPlan:
     """One plan of the journal, its operations not read yet.  Moments are seconds since the epoch."""
 
     digest: str
@@ -44,22 +58,32 @@ class StoredPlan(NamedTuple):
     body: str
 
     @classmethod
-    def of(cls, row: tuple[str, int, str, float, float, str, str, str]) -> "StoredPlan":
+    def of(cls, row: StoredPlan) -> "FrozenPlan":
         """Return a row of the journal."""
-        digest, number, state, created, expires, actor, detail, body = row
-        return cls(digest, number, PlanState(state), created, expires, actor, detail, body)
+        return cls(**(row._asdict() | {"state": PlanState(row.state)}))
 
-    @property
-    def head(self) -> Document:
+    @cached_property
+    def head(self) -> dict[str, Any]:
         """What is told of it, as it was frozen."""
         found = json.loads(self.body.partition("\n")[0])
         assert isinstance(found, dict)
         return found
 
     @property
+    def requirement(self) -> Requirement:
+        """What all its operations ask for together."""
+        return requirement_of(self.head["requirement"])
+
+    @property
+    def author(self) -> str:
+        """Who froze it."""
+        return str(self.head["author"])
+
+    @property
     def shown(self) -> list[Document]:
         """The rows of its first operations, as they were frozen."""
-        found = json.loads(self.body.split("\n", 2)[1])
+        start = self.body.index("\n") + 1
+        found = json.loads(self.body[start : self.body.index("\n", start)])
         assert isinstance(found, list)
         return found
 
@@ -69,7 +93,7 @@ class StoredPlan(NamedTuple):
         return len(self.body) > MANY * OPERATION_OCTETS
 
 
-def find_plan(engine: Engine, digest: str) -> StoredPlan:
+def find_plan(engine: Engine, digest: str) -> FrozenPlan:
     """Return the one stored plan whose digest begins so.  Raises BadRequest, Stale."""
     start = digest.replace("-", "").removeprefix("sha256:").lower()
     if len(start) < LEAST_DIGEST or any(char not in "0123456789abcdef" for char in start):
@@ -79,7 +103,7 @@ def find_plan(engine: Engine, digest: str) -> StoredPlan:
     found = engine.journal.plans(start)
     if not found:
         raise Stale(f"no plan {digest}; `bgpmon plan freeze` makes one")
-    stored = StoredPlan.of(found[0])
+    stored = FrozenPlan.of(found[0])
     if "requirement" not in stored.head:
         raise Stale(
             f"plan {stored.number} was frozen by an earlier bgpmon, which stored plans in another way; freeze a new one"
@@ -87,7 +111,7 @@ def find_plan(engine: Engine, digest: str) -> StoredPlan:
     return stored
 
 
-def statement_of(stored: StoredPlan, node: str, act: Act, ticket: str, expires: float = 0.0) -> Statement:
+def statement_of(stored: FrozenPlan, node: str, act: Act, ticket: str, expires: float = 0.0) -> Statement:
     """Return the statement that a person signs about a plan.  Raises BadRequest.
 
     Without *expires* an approval ends with the plan, and any other decision a day after it, since a soak may outlast the plan.
@@ -99,7 +123,7 @@ def statement_of(stored: StoredPlan, node: str, act: Act, ticket: str, expires: 
         raise BadRequest(f"no statement can be made of that: {error}") from error
 
 
-async def load_plan(engine: Engine, stored: StoredPlan) -> Plan:
+async def load_plan(engine: Engine, stored: FrozenPlan) -> Plan:
     """Return the operations of a plan; raises PlanRefused unless they are what the digest says, and of this node."""
     plan, found = await aside(read_plan, stored.body, large=stored.large)
     if found != stored.digest or plan.node != engine.config.node or plan.machine != engine.machine:
@@ -113,15 +137,19 @@ def check_policy(engine: Engine, plan: Plan) -> None:
         raise PlanStale("the configuration changed since the plan was frozen; freeze a new one")
 
 
-def written_by(engine: Engine, plan: StoredPlan) -> Iterable[Operation]:
+def written_by(engine: Engine, plan: FrozenPlan) -> Iterable[Operation]:
     """Yield what a plan wrote, from the journal; what was cut short by a crash may or may not have been written."""
-    seen: set[tuple[int, int, bytes]] = set()
+    seen: set[Place] = set()
     for operations, failed in engine.journal.changes_of(plan.digest, plan_cause(plan.number)):
         for index, operation in enumerate(operations):
-            place = (operation.table, int(operation.family), operation.key)
-            if place not in seen and (failed is None or index not in failed):
-                seen.add(place)
+            if operation.place not in seen and (failed is None or index not in failed):
+                seen.add(operation.place)
                 yield operation
+
+
+def breaks_glass(engine: Engine, digest: str) -> bool:
+    """Say whether a plan was released by breaking glass."""
+    return any(item.method == BREAK_GLASS for item in engine.journal.approvals(digest))
 
 
 async def aside(work: Callable[..., T], *arguments: object, large: bool) -> T:
@@ -138,13 +166,9 @@ def stored_plan(plan: Plan, head: Document, shown: Sequence[Document]) -> tuple[
     document = plan_document(plan, with_operations=False)
     ordered = list(plan.operations)
     texts = operation_texts(ordered)
-    in_order = all(_before(one, other) for one, other in pairwise(ordered))
+    in_order = all(one.place < other.place for one, other in pairwise(ordered))
     digest = plan.digest_over(texts) if in_order else plan.digest
     return digest, "\n".join([json.dumps(head), json.dumps(shown), json.dumps(document), *texts])
-
-
-def _before(one: Operation, other: Operation) -> bool:
-    return (one.table, one.family, one.key) < (other.table, other.family, other.key)
 
 
 def read_plan(body: str) -> tuple[Plan, str]:

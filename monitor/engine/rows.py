@@ -9,7 +9,7 @@ from monitor.engine.domain import DomainTable
 from monitor.engine.slices import Smallest, Turns
 from monitor.engine.text import hop_document, interface_name
 from monitor.engine.waiting import waiting_reason
-from monitor.filter import PrefixBounds, Query, Relation, parse
+from monitor.filter import FilterRow, PrefixBounds, Query, Relation, parse
 from monitor.ports import Document
 from monitor.rib.attribute import PathAttributes, Rpki
 from monitor.rib.domain import Verdict
@@ -201,21 +201,27 @@ class Row(RouteValues):
 
     def document(self, now: float) -> Document:
         """The row as ``bgpmon routes -o json`` shows it; *now* is in seconds since the epoch."""
-        links = self.engine.reconciler.links
         attributes, received_at = self.attributes, self.received_at
-        return {
-            "domain": self.domain,
-            "table": self.table,
-            "prefix": text_of(self.family, self.key),
-            "next_hops": [hop_document(links, hop) for hop in self.forwarding.next_hops],
-            "metric": self.metric,
-            "state": self.state,
+        return route_document(self.engine, self, self.forwarding) | {
             "peer": self.peer or None,
             "as_path": attributes.as_path_text if attributes else None,
             "reason": self.reason,
             "age_seconds": max(0, int(now - received_at)) if received_at is not None else None,
             "protocol": self.protocol,
         }
+
+
+def route_document(engine: Engine, row: FilterRow, forwarding: Forwarding) -> Document:
+    """Return ``{domain, table, prefix, next_hops, metric, state}``, with which every route is shown."""
+    links = engine.reconciler.links
+    return {
+        "domain": row.domain,
+        "table": row.table,
+        "prefix": text_of(row.family, row.key),
+        "next_hops": [hop_document(links, hop) for hop in forwarding.next_hops],
+        "metric": row.metric,
+        "state": row.state,
+    }
 
 
 async def find(engine: Engine, query: Query, domain: str, most: int) -> Document:

@@ -21,9 +21,9 @@ def protocol_text(number: int) -> str:
     return f"protocol {number}, {name}" if name else f"protocol {number}"
 
 
-def plural(count: int, noun: str) -> str:
-    """Return ``1 path`` or ``2,000 paths``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def plural(count: int, noun: str, many: str = "") -> str:
+    """Return ``1 path`` or ``2,000 paths``; *many* is the noun's plural where that is not the noun with an s."""
+    return f"{count:,} {noun if count == 1 else many or f'{noun}s'}"
 
 
 def clock(seconds: float) -> str:

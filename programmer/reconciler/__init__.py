@@ -6,15 +6,16 @@ from programmer.reconciler.change import (
     apply_plan,
     by_place,
     plan_cause,
+    refuse_for_good,
     refuse_writing,
     revert,
-    tables_of,
     undermined,
     verify,
     withdraw_all,
 )
 from programmer.reconciler.judge import Destination, Destinations, Judge, Rules
-from programmer.reconciler.loop import Applied, Describe, Reconciler
+from programmer.reconciler.loop import Describe, Reconciler
+from programmer.reconciler.message import Applied
 from programmer.reconciler.table import UNDONE_SECONDS, TableSpec, TableState
 
 __all__ = [
@@ -33,9 +34,9 @@ __all__ = [
     "apply_plan",
     "by_place",
     "plan_cause",
+    "refuse_for_good",
     "refuse_writing",
     "revert",
-    "tables_of",
     "undermined",
     "verify",
     "withdraw_all",

@@ -11,12 +11,13 @@ from typing import TypeVar
 from programmer.approval import check_drift, dependents
 from programmer.errors import FibUnavailable, JournalError, PlanRefused
 from programmer.plan import Action, Gate, Operation, Plan, PlanKind, RuleOperation
-from programmer.reconciler.loop import BATCH, CHANGED_MEANWHILE, Applied, Reconciler
+from programmer.reconciler.loop import BATCH, CHANGED_MEANWHILE, Reconciler
+from programmer.reconciler.message import Applied
 from programmer.route import Family, Forwarding, PrefixKey, TableId, text_of
 
 Item = TypeVar("Item")
 
-_ORDER = {Action.ADD: 0, Action.CHANGE: 1, Action.REMOVE: 2}
+_ORDER = {action: number for number, action in enumerate(Action)}
 
 Written = dict[tuple[TableId, Family], dict[PrefixKey, Forwarding | None]]
 """What a change left, by table and key."""
@@ -47,12 +48,17 @@ def plan_cause(number: int) -> str:
     return f"plan {number}"
 
 
-def refuse_writing(reconciler: Reconciler) -> None:
-    """Raise PlanRefused where nothing may be written at all."""
+def refuse_for_good(reconciler: Reconciler) -> None:
+    """Raise PlanRefused where nothing may be written, and waiting does not change that."""
     if reconciler.gate is Gate.DRY_RUN:
         raise PlanRefused("the mode is dry-run: nothing is ever written; set `mode: approve` or `mode: auto`")
     if reconciler.stopped:
         raise PlanRefused("withdraw-all was carried out: start bgpmon again to write routes")
+
+
+def refuse_writing(reconciler: Reconciler) -> None:
+    """Raise PlanRefused where nothing may be written at all."""
+    refuse_for_good(reconciler)
     if reconciler.recovering:
         raise PlanRefused(
             "what an earlier life of bgpmon left undecided is being rolled back first; try again in a moment"
@@ -86,7 +92,7 @@ async def apply_plan(
                 reasons[index] = why
         for index in dependents(plan.groups, reasons.keys()):
             reasons.setdefault(index, IN_A_GROUP)
-        rules = [operation for operation in plan.rule_operations if _rule_holds(reconciler, plan, operation)]
+        rules = _rules_that_hold(reconciler, plan)
         total = len(plan.operations) + len(plan.rule_operations)
         stale = len(reasons) + len(plan.rule_operations) - len(rules)
         check_drift(stale, total, most, percent)
@@ -129,7 +135,7 @@ async def _write_in_order(
             steps.setdefault((item.key[0] == 0, item.action), []).append(item)
     # Of a roll-back plan it is not asked whether BGP wants it: it does not.
     wanted = plan.kind is PlanKind.CHANGE
-    for action in (Action.ADD, Action.CHANGE, Action.REMOVE):
+    for action in Action:
         for default in (False, True):
             batch = steps.get((default, action), [])
             lost = {indexes[id(item)] for item, _ in applied.left_out if id(item) in indexes}
@@ -156,10 +162,11 @@ def _obstacle(reconciler: Reconciler, plan: Plan, operation: Operation) -> str:
     return ""
 
 
-def _rule_holds(reconciler: Reconciler, plan: Plan, operation: RuleOperation) -> bool:
+def _rules_that_hold(reconciler: Reconciler, plan: Plan) -> list[RuleOperation]:
     if plan.kind is PlanKind.CHANGE:
-        return operation in reconciler.pending_rules()
-    return (operation.rule in reconciler.installed_rules) is not operation.add
+        pending = set(reconciler.pending_rules())
+        return [operation for operation in plan.rule_operations if operation in pending]
+    return [item for item in plan.rule_operations if (item.rule in reconciler.installed_rules) is not item.add]
 
 
 async def _release(reconciler: Reconciler, plan: Plan) -> None:
@@ -177,11 +184,6 @@ async def _release(reconciler: Reconciler, plan: Plan) -> None:
             reconciler.rules_rolled_back.add(rule.inverse)
 
 
-def tables_of(plan: Plan) -> set[tuple[TableId, Family]]:
-    """Return the tables that a plan touches."""
-    return {(operation.table, operation.family) for operation in plan.operations}
-
-
 async def verify(reconciler: Reconciler, written: Sequence[Operation]) -> list[str]:
     """Read back what was written; returns what is not as it should be, in words, at most twenty.
 
@@ -191,10 +193,14 @@ async def verify(reconciler: Reconciler, written: Sequence[Operation]) -> list[s
         return await _read_back(reconciler, written)
 
 
+async def _read_again(reconciler: Reconciler, written: Iterable[Operation]) -> list[str]:
+    """Read the tables of a change, and the rules; returns what could not be read, in words."""
+    unread = await reconciler.read_again({(operation.table, operation.family) for operation in written})
+    return [f"table {table} {family.label} could not be read back" for table, family in unread]
+
+
 async def _read_back(reconciler: Reconciler, written: Sequence[Operation]) -> list[str]:
-    names = {(operation.table, operation.family) for operation in written}
-    unread = await reconciler.read_again(names)
-    wrong = [f"table {table} {family.label} could not be read back" for table, family in unread]
+    wrong = await _read_again(reconciler, written)
     async for operation in _sliced(written):
         state = reconciler.tables.get((operation.table, operation.family))
         if state is None or state.current(operation.key) == operation.after:
@@ -256,8 +262,7 @@ async def revert(
     """
     reverted = Reverted()
     async with reconciler.lock:
-        names = {(operation.table, operation.family) for operation in written}
-        await reconciler.read_again(names)
+        await _read_again(reconciler, written)
         undo, halves = await _inverse(reconciler, written)
         undo.sort(key=lambda item: (_ORDER[item.action], item.key[0] == 0))
         reconciler.rules_rolled_back.update(rules)
@@ -266,16 +271,11 @@ async def revert(
         applied = await reconciler.apply_rules([rule for rule in back if not rule.add], cause)
         for start in range(0, len(undo), BATCH):
             batch = undo[start : start + BATCH]
-            change = _begin(reconciler, batch, cause, actor, plan)
-            results = await reconciler.write_batch(batch)
-            reconciler.note_answers(batch, results, applied)
-            if change is not None:
-                _finish(reconciler, change, results)
+            await reconciler.write_recorded(batch, applied, cause=cause, actor=actor, plan=plan, anyway=True)
         await reconciler.write_batch(halves)
         more = await reconciler.apply_rules([rule for rule in back if rule.add], cause)
         reverted.done, reverted.failed = applied.done + more.done, applied.failed + more.failed
-        unread = await reconciler.read_again(names)
-        reverted.left_alone = [f"table {table} {family.label} could not be read back" for table, family in unread]
+        reverted.left_alone = await _read_again(reconciler, written)
         async for operation in _sliced(written):
             state = reconciler.tables.get((operation.table, operation.family))
             if state is not None and state.current(operation.key) != operation.before:
@@ -309,21 +309,6 @@ async def _inverse(reconciler: Reconciler, written: Sequence[Operation]) -> tupl
         elif after is not None and state.image.extras.get((operation.key, after.metric)) == after:
             halves.append(operation._replace(before=after, after=None))
     return undo, halves
-
-
-def _begin(reconciler: Reconciler, batch: Sequence[Operation], cause: str, actor: str, plan: str) -> int | None:
-    try:
-        return reconciler.journal.begin(batch, at=reconciler.wall(), cause=cause, actor=actor, plan=plan)
-    except JournalError as error:
-        reconciler.trouble = str(error)
-        return None
-
-
-def _finish(reconciler: Reconciler, change: int, results: Sequence[object]) -> None:
-    try:
-        reconciler.journal.finish(change, results)  # type: ignore[arg-type]
-    except JournalError as error:
-        reconciler.trouble = str(error)
 
 
 async def withdraw_all(reconciler: Reconciler, actor: str) -> Applied:

@@ -24,7 +24,7 @@ from programmer.fib import (
 from programmer.journal import Journal
 from programmer.plan import Action, Gate, Operation, RuleOperation
 from programmer.reconciler.judge import Held, Judge
-from programmer.reconciler.message import counts, rule_order, writes_of
+from programmer.reconciler.message import Applied, counts, rule_order, writes_of
 from programmer.reconciler.table import TableSpec, TableState
 from programmer.route import Family, Forwarding, PrefixKey, Rule, TableId
 
@@ -49,33 +49,6 @@ CHANGED_MEANWHILE = "the kernel or BGP changed it meanwhile"
 
 Describe = Callable[[TableId, Family, PrefixKey], str]
 """Says why a key is desired as it is: peer, time, import rule."""
-
-
-@dataclass(slots=True)
-class Applied:
-    """What came of one request to write: counts of operations, and what was left out, each with the reason."""
-
-    done: int = 0
-    failed: int = 0
-    stale: int = 0
-    left_out: list[tuple[Operation | RuleOperation, str]] = field(default_factory=list)
-    refused: list[Operation] = field(default_factory=list)
-    written: list[Operation] = field(default_factory=list)
-    rules: list[RuleOperation] = field(default_factory=list)
-    broken: str = ""
-    """Why not everything could be tried, or nothing."""
-    wrong: list[str] = field(default_factory=list)
-    """What was read back and is not as it was written, in words."""
-
-    def add(self, more: "Applied") -> None:
-        """Count what another request came to as well."""
-        self.done += more.done
-        self.failed += more.failed
-        self.stale += more.stale
-        self.left_out += more.left_out
-        self.refused += more.refused
-        self.written += more.written
-        self.rules += more.rules
 
 
 @dataclass(slots=True)
@@ -354,14 +327,14 @@ class Reconciler:
         return self.decide_rule(operation).automatic
 
     @property
-    def _unjudged(self) -> bool:
+    def _nobody_is_asked(self) -> bool:
         """Whether everything may be written without a look: mode auto without rules of its own."""
         return self.gate is Gate.AUTO and self.judge.rules is None
 
     async def automatic(self, state: TableState) -> list[Operation]:
         """Return pending operations that no person has to see first: adds, then changes, then removals."""
         now = self.monotonic()
-        if not self._unjudged or self.held is not None or state.rolled_back:
+        if not self._nobody_is_asked or self.held is not None or state.rolled_back:
             return await self._judged(state, now)
         difference = state.difference
         wanted = itertools.chain(state.writable(difference.add, now), state.writable(difference.change, now))
@@ -397,7 +370,8 @@ class Reconciler:
             if not step & 31 and time.perf_counter() - slice_began > SLICE_SECONDS:
                 await asyncio.sleep(0)
                 slice_began = time.perf_counter()
-            key = state.unjudged.pop() if state.unjudged else b""
+                continue  # what waited may have gone meanwhile
+            key = state.unjudged.pop()
             if key not in state.difference or not any(state.writable((key,), now)) or state.undone(key, now):
                 continue
             operation = state.operation(key)
@@ -417,7 +391,7 @@ class Reconciler:
         if not budget_used and state.guard.allows(len(state.removable), len(state.image.routes), now):
             found[Action.REMOVE] += [state.operation(key) for key in state.writable(state.removable, now)]
             state.removable = set()
-        return [operation for action in (Action.ADD, Action.CHANGE, Action.REMOVE) for operation in found[action]]
+        return [operation for action in Action for operation in found[action]]
 
     def _release(self, decision: Decision, now: float) -> bool:
         """Count an operation against what its rule lets go ahead in a minute; False when that is used up."""
@@ -471,15 +445,34 @@ class Reconciler:
                 applied.stale += len(asked) - len(batch)
             if not batch:
                 continue
-            change = self.journal.begin(batch, at=self.wall(), cause=cause, actor=actor, plan=plan)
-            try:
-                results = await self.write_batch(batch)
-            except FibUnavailable:
-                applied.written += batch
-                raise
-            self.note_answers(batch, results, applied)
-            self.journal.finish(change, results)
+            await self.write_recorded(batch, applied, cause=cause, actor=actor, plan=plan)
         return applied
+
+    async def write_recorded(
+        self, batch: Sequence[Operation], applied: Applied, *, cause: str, actor: str, plan: str, anyway: bool = False
+    ) -> None:
+        """Write a batch between its two entries of the journal; *anyway*: also where the journal cannot be written."""
+        change = None
+        try:
+            change = self.journal.begin(batch, at=self.wall(), cause=cause, actor=actor, plan=plan)
+        except JournalError as error:
+            self._missed(error, anyway=anyway)
+        try:
+            results = await self.write_batch(batch)
+        except FibUnavailable:
+            applied.written += batch
+            raise
+        self.note_answers(batch, results, applied)
+        try:
+            if change is not None:
+                self.journal.finish(change, results)
+        except JournalError as error:
+            self._missed(error, anyway=anyway)
+
+    def _missed(self, error: JournalError, *, anyway: bool) -> None:
+        if not anyway:
+            raise error
+        self.trouble = str(error)
 
     def note_answers(self, batch: Sequence[Operation], results: Sequence[WriteResult], applied: Applied) -> None:
         """Take over what the kernel said to a batch."""
@@ -582,7 +575,7 @@ class Reconciler:
     def live_operations(self) -> list[Operation]:
         """Return every pending operation that could be written; removals only where knowledge is complete."""
         found = [state.operation(key) for state in self.tables.values() for key in state.pending()]
-        return sorted(found, key=lambda item: (item.table, item.family, item.key))
+        return sorted(found, key=lambda item: item.place)
 
 
 async def _compared(state: TableState, image: TableImage, now: float) -> int:

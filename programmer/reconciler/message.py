@@ -1,6 +1,7 @@
-"""Operations as kernel messages, and what an answer to one means."""
+"""Operations as kernel messages, what an answer to one means, and what many of them come to."""
 
 import errno
+from dataclasses import dataclass, field
 
 from programmer.fib import Verb, Write, WriteResult
 from programmer.plan import Operation, RuleOperation
@@ -28,3 +29,30 @@ def rule_order(operation: RuleOperation) -> tuple[Family, str]:
 def counts(operation: Operation, answer: WriteResult) -> bool:
     """A delete that finds nothing has reached its aim."""
     return bool(answer.errno) and not (operation.after is None and answer.errno == errno.ESRCH)
+
+
+@dataclass(slots=True)
+class Applied:
+    """What came of one request to write: counts of operations, and what was left out, each with the reason."""
+
+    done: int = 0
+    failed: int = 0
+    stale: int = 0
+    left_out: list[tuple[Operation | RuleOperation, str]] = field(default_factory=list)
+    refused: list[Operation] = field(default_factory=list)
+    written: list[Operation] = field(default_factory=list)
+    rules: list[RuleOperation] = field(default_factory=list)
+    broken: str = ""
+    """Why not everything could be tried, or nothing."""
+    wrong: list[str] = field(default_factory=list)
+    """What was read back and is not as it was written, in words."""
+
+    def add(self, more: "Applied") -> None:
+        """Count what another request came to as well."""
+        self.done += more.done
+        self.failed += more.failed
+        self.stale += more.stale
+        self.left_out += more.left_out
+        self.refused += more.refused
+        self.written += more.written
+        self.rules += more.rules

@@ -12,7 +12,6 @@ from programmer.approval import (
     check_state,
     cover_of,
     dependents,
-    has_cover,
     risk_of,
     standard_decision,
 )
@@ -97,11 +96,13 @@ def test_without_rules_the_gate_decides() -> None:
 
 
 def test_a_less_specific_prefix_covers_and_the_prefix_itself_does_not() -> None:
-    assert has_cover(key("203.0.113.0/24"), {key("203.0.112.0/23")})
-    assert has_cover(key("203.0.113.0/24"), {key("0.0.0.0/0")})
-    assert not has_cover(key("203.0.113.0/24"), {key("203.0.113.0/24"), key("203.0.113.0/25"), key("203.0.114.0/23")})
-    assert has_cover(key("2001:db8:1::/48"), lambda found: found == key("2001:db8::/32"))
-    assert not has_cover(key("0.0.0.0/0"), lambda _: True)
+    assert cover_of(key("203.0.113.0/24"), {key("203.0.112.0/23")}) is not None
+    assert cover_of(key("203.0.113.0/24"), {key("0.0.0.0/0")}) is not None
+    assert (
+        cover_of(key("203.0.113.0/24"), {key("203.0.113.0/24"), key("203.0.113.0/25"), key("203.0.114.0/23")}) is None
+    )
+    assert cover_of(key("2001:db8:1::/48"), lambda found: found == key("2001:db8::/32")) is not None
+    assert cover_of(key("0.0.0.0/0"), lambda _: True) is None
 
 
 def test_the_most_specific_cover_counts() -> None:
