@@ -4,11 +4,11 @@ import ipaddress
 
 import click
 
-from monitor.cli import listing
 from monitor.cli.options import When
-from monitor.cli.screen import Document, objects
 from monitor.cli.session import ExitCode, client_options, daemon, say, show
-from monitor.cli.table import clean
+from monitor.text import listing
+from monitor.text.screen import Document, objects
+from monitor.text.table import clean
 
 
 @click.group()

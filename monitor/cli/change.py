@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from monitor.cli import outcome
 from monitor.cli.choosing import chosen, in_flight
 from monitor.cli.options import Span, endorsement, signature_options
 from monitor.cli.patience import settled
-from monitor.cli.screen import Document, mapping, objects, short_digest
 from monitor.cli.session import ExitCode, client_options, daemon, say, show
-from monitor.cli.table import clean, moment
 from monitor.errors import Refused
+from monitor.text import outcome
+from monitor.text.screen import Document, mapping, objects, short_digest
+from monitor.text.table import clean, moment
 
 _STALE = frozenset({"stale", "expired", "superseded"})
 _TAKEN_BACK = frozenset({"rolled-back", "rolling-back"})

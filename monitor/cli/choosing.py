@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli import plantext
-from monitor.cli.screen import Document, mapping, objects, short_digest
 from monitor.cli.session import say
-from monitor.cli.table import Page, clean, moment
 from monitor.errors import Refused
+from monitor.text import plantext
+from monitor.text.screen import Document, mapping, objects, short_digest
+from monitor.text.table import Page, clean, moment
 
 if TYPE_CHECKING:
     from monitor.api.client import Client

@@ -4,7 +4,6 @@ import sys
 
 import click
 
-from monitor.cli import detail, screen
 from monitor.cli.agenda import policy, window
 from monitor.cli.change import COMMANDS
 from monitor.cli.offline import config, run, version
@@ -12,6 +11,7 @@ from monitor.cli.past import audit, events, replay
 from monitor.cli.plan import plan
 from monitor.cli.session import ExitCode, Settings, client_options, daemon, say, settings, show
 from monitor.cli.simulation import demo
+from monitor.text import detail, screen
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

@@ -15,8 +15,8 @@ from monitor.cli.session import (
     say,
     settings,
 )
-from monitor.cli.table import clean_lines
 from monitor.errors import ConfigError
+from monitor.text.table import clean_lines
 
 
 @click.command()

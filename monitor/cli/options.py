@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.moment import moment, span
 from monitor.cli.session import Function
+from monitor.text.moment import moment, span
 
 if TYPE_CHECKING:
     from monitor.ports import Endorsement
@@ -30,7 +30,7 @@ class When(_Seconds):
         self._ahead = ahead
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """See ``monitor.cli.moment``."""
+        """See ``monitor.text.moment``."""
         if isinstance(value, float):
             return value
         try:
@@ -45,7 +45,7 @@ class Span(_Seconds):
     name = "duration"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """See ``monitor.cli.moment``."""
+        """See ``monitor.text.moment``."""
         if isinstance(value, float):
             return value
         try:

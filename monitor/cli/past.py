@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli import listing, plantext, screen
 from monitor.cli.options import When
 from monitor.cli.patience import Patient, last_record, next_events, number_of_last
-from monitor.cli.screen import Document, objects, texts
 from monitor.cli.session import ExitCode, client_options, daemon, emit, json_line, settings, show, tell_demo
-from monitor.cli.table import Page, clean, moment, number
+from monitor.text import listing, plantext, screen
+from monitor.text.screen import Document, objects, texts
+from monitor.text.table import Page, clean, moment, number
 
 if TYPE_CHECKING:
     from monitor.api.client import Client

@@ -5,9 +5,7 @@ from typing import Any
 
 import click
 
-from monitor.cli import listing, outcome, plantext
 from monitor.cli.options import Span
-from monitor.cli.screen import Document
 from monitor.cli.session import (
     ExitCode,
     client_options,
@@ -21,7 +19,9 @@ from monitor.cli.session import (
     tell_cut,
     tell_demo,
 )
-from monitor.cli.table import clean
+from monitor.text import listing, outcome, plantext
+from monitor.text.screen import Document
+from monitor.text.table import clean
 
 _FORMAT = "bgpmon-plan/2"
 
@@ -59,7 +59,7 @@ def plan_show(digest: str, form: str | None, *, tell: bool) -> int:
     with daemon() as client:
         document: Document = client.plan(digest)
     if form == "markdown":
-        from monitor.cli import planmark  # noqa: PLC0415 - only tickets need it
+        from monitor.text import planmark  # noqa: PLC0415 - only tickets need it
 
         tell_demo(document)
         emit(planmark.markdown(document))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from monitor.cli.table import Page, clean_lines
 from monitor.demo import NOTICE
 from monitor.errors import (
     BadRequest,
@@ -24,6 +23,7 @@ from monitor.errors import (
     SourceUnavailable,
     Stale,
 )
+from monitor.text.table import Page, clean_lines
 from programmer.errors import PlanRefused, PlanStale, PlanUnknown, ProgrammerError
 
 if TYPE_CHECKING:

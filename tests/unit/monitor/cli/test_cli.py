@@ -7,9 +7,9 @@ import pytest
 
 from monitor.cli import main
 from monitor.cli.command import bgpmon
-from monitor.cli.table import clean, duration, width
 from monitor.errors import BadRequest, MonitorError, Refused, RolledBack, Stale
 from monitor.ports import Document
+from monitor.text.table import clean, duration, width
 from tests.unit.monitor.api.daemon import Book
 from tests.unit.monitor.config.files import DOMAIN
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from monitor.cli import main, moment
+from monitor.cli import main
 from monitor.engine.plans import plan_document
 from monitor.ports import Document
+from monitor.text import moment
 from programmer.plan import Operation, Plan, RuleOperation
 from programmer.route import Family, Forwarding, NextHop, Rule, TableId
 from tests.unit.monitor.api.daemon import Book

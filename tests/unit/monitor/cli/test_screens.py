@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from monitor.cli import detail, listing, outcome, past, planmark, plantext, screen
-from monitor.cli.table import Page, width
+from monitor.cli import past
+from monitor.text import detail, listing, outcome, planmark, plantext, screen
+from monitor.text.table import Page, width
 
 HERE = Path(__file__).parent
 NOW = 1_795_507_290.0

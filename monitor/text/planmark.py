@@ -7,9 +7,9 @@ calls nobody by ``@name``.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from monitor.cli.plandoc import Block, Facts, Grid, Notes, Section, Step, sections
-from monitor.cli.screen import Document
-from monitor.cli.table import clean
+from monitor.text.plandoc import Block, Facts, Grid, Notes, Section, Step, sections
+from monitor.text.screen import Document
+from monitor.text.table import clean
 
 _MARKS = re.compile(r"[\\`*_{}\[\]<>|~$&#!]")
 _LINK = re.compile(r"(?<=[a-zA-Z]):(?=//)|(?<=[wW]{3})\.|(?<=mailto):|(?<=xmpp):")

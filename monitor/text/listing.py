@@ -4,9 +4,9 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-from monitor.cli.plandoc import requirement
-from monitor.cli.screen import Document, changes, mapping, objects, short_digest, texts
-from monitor.cli.table import NOTHING, Page, clean, duration, moment, number
+from monitor.text.plandoc import requirement
+from monitor.text.screen import Document, changes, mapping, objects, short_digest, texts
+from monitor.text.table import NOTHING, Page, clean, duration, moment, number
 
 ROOMY = 120
 """Columns from which on who asked has a column of its own."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from monitor.cli.screen import Document, history, objects, texts
-from monitor.cli.table import Page, clean, duration, number
+from monitor.text.screen import Document, history, objects, texts
+from monitor.text.table import Page, clean, duration, number
 
 _MARGIN = " " * 11
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from monitor.cli.plandoc import requirement
-from monitor.cli.screen import Document, changes, mapping, objects, plan_name, texts
-from monitor.cli.table import Page, clean, moment, number, operations
+from monitor.text.plandoc import requirement
+from monitor.text.screen import Document, changes, mapping, objects, plan_name, texts
+from monitor.text.table import Page, clean, moment, number, operations
 
 _MARGIN = " " * 11
 

@@ -1,6 +1,6 @@
 """Documents of the API as text for a terminal: the state of the node; what a document leaves out reads ``-``.
 
-The screens of one prefix and of plans are in ``monitor.cli.detail``.
+The screens of one prefix and of plans are in ``monitor.text.detail``.
 """
 
 import time
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from monitor.cli.table import NOTHING, Page, clean, duration, moment, number
 from monitor.rib.reason import REASONS, Stage
+from monitor.text.table import NOTHING, Page, clean, duration, moment, number
 
 Document = dict[str, Any]
 

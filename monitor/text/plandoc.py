@@ -1,6 +1,6 @@
 """A plan as a document: what is told of it, in which order, before it becomes text or Markdown.
 
-The sections are the same in every format.  All text in them is clean (``monitor.cli.table``); what Markdown would take for
+The sections are the same in every format.  All text in them is clean (``monitor.text.table``); what Markdown would take for
 marks of its own is escaped where Markdown is written.
 """
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from monitor.cli.screen import Document, changes, mapping, objects, plan_name, texts
-from monitor.cli.table import clean, duration, moment, number, operations
+from monitor.text.screen import Document, changes, mapping, objects, plan_name, texts
+from monitor.text.table import clean, duration, moment, number, operations
 
 UNWRITTEN = frozenset({"live", "frozen", "approved", "queued"})
 """States in which nothing of a plan has been written, and something may still be."""

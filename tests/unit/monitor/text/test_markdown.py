@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.cli.planmark import escaped, markdown
-from monitor.cli.table import clean
+from monitor.text.planmark import escaped, markdown
+from monitor.text.table import clean
 
 HOSTILE = (
     "a|b `c` *d* _e_ <img src=x> [f](https://127.0.0.1/g) ~~h~~ $i$ &lt; # \\ \x1b[2J \u202e @alice www.x\r\n| - 1. x"

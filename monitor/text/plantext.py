@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from monitor.cli.plandoc import Block, Facts, Grid, Notes, Section, Step, sections
-from monitor.cli.screen import Document
-from monitor.cli.table import Page
+from monitor.text.plandoc import Block, Facts, Grid, Notes, Section, Step, sections
+from monitor.text.screen import Document
+from monitor.text.table import Page
 
 _INDENT = "  "
 _LONGEST_NAME = 22
