@@ -11,6 +11,7 @@ from monitor.cli.past import audit, events, replay
 from monitor.cli.plan import plan
 from monitor.cli.session import ExitCode, Settings, client_options, daemon, say, settings, show
 from monitor.cli.simulation import demo
+from monitor.cli.terminal import on_terminal, open_terminal, tui
 from monitor.text import detail, screen
 
 
@@ -20,12 +21,12 @@ from monitor.text import detail, screen
 def bgpmon(context: click.Context) -> int:
     """BGP routes into the node's kernel tables, per routing domain, under control.
 
-    Without a command: the status.  Exit codes: 0 done, 1 failed, 2 usage or invalid configuration, 3 no daemon
+    Without a command: the terminal UI on a terminal, elsewhere the status.  Exit codes: 0 done, 1 failed, 2 usage or invalid configuration, 3 no daemon
     answers, 4 differences (with --exit-code), 5 refused, 6 stale, 7 applied and taken back, 8 unhealthy.
     """
     context.ensure_object(Settings)
     if context.invoked_subcommand is None:
-        return show_status()
+        return open_terminal() if on_terminal() and not settings().json else show_status()
     return ExitCode.DONE
 
 
@@ -153,5 +154,5 @@ def withdraw_all(*, yes: bool) -> int:
     return ExitCode.FAILED if document.get("failed") else ExitCode.DONE
 
 
-for command in (plan, *COMMANDS, window, policy, events, audit, replay, run, demo, config, version):
+for command in (tui, plan, *COMMANDS, window, policy, events, audit, replay, run, demo, config, version):
     bgpmon.add_command(command)

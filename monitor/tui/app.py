@@ -1,0 +1,591 @@
+"""The application: one frame around all screens, one list of actions behind every key."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from textual.app import App, ComposeResult, SystemCommand
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher
+
+from monitor.errors import MonitorError
+from monitor.text.table import clean, duration, number
+from monitor.tui import bars, filtering
+from monitor.tui.commands import Commander
+from monitor.tui.deciding import Decider
+from monitor.tui.desk import Desk
+from monitor.tui.dialogs.choice import Choice
+from monitor.tui.dialogs.decision import Ask, Decision
+from monitor.tui.dialogs.text import TextScreen
+from monitor.tui.line import Line, line
+from monitor.tui.lines import Lines, Painter
+from monitor.tui.link import Link
+from monitor.tui.looks import THEMES, Looks
+from monitor.tui.pane import Pane
+from monitor.tui.panes.domains import DomainsPane
+from monitor.tui.panes.events import EventsPane
+from monitor.tui.panes.health import HealthPane
+from monitor.tui.panes.lookup import LookupPane
+from monitor.tui.panes.overview import OverviewPane
+from monitor.tui.panes.peers import PeersPane
+from monitor.tui.panes.plan import PlanPane
+from monitor.tui.panes.route import RoutePane
+from monitor.tui.panes.routes import RoutesPane
+from monitor.tui.prompt import Prompt
+from monitor.tui.registry import ACTIONS, Action, at
+from monitor.tui.tables import TableActions
+from monitor.tui.word import Word
+
+SMALLEST = (40, 8)
+"""Columns and rows below which there is only a summary."""
+
+MOST_KEYS = 7
+"""Keys in the footer of a narrow window."""
+
+TICK_SECONDS = 1.0
+
+SAID_SECONDS = 8.0
+"""How long something that was said stays in the footer."""
+
+
+class Frame(Screen[None]):
+    """The one screen below all dialogs."""
+
+
+class BgpmonApp(App[int]):
+    """``bgpmon`` on a terminal.
+
+    *link* is the way to the daemon, which owns every state and every timer: closing this changes nothing.  *idle* are seconds
+    without a key after which it leaves, and *unlocked* those after which it locks itself.
+    """
+
+    CSS_PATH = "bgpmon.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS = []  # noqa: RUF012 - every key is the registry's
+
+    def __init__(
+        self, link: Link, looks: Looks, *, words: Sequence[Word] = (), run_dir: str = "", name: str = "",
+        first: tuple[str, dict[str, Any]] = ("overview", {}), idle: float = 1800.0, unlocked: float = 600.0, admin: bool = True,
+    ) -> None:  # fmt: skip
+        self.painter = Painter(looks)
+        super().__init__()
+        self.link = link
+        self.desk = Desk(link, self.painter, tuple(words), name, go=self.go, say=self.tell, show_text=self.show_text)
+        self._tables = TableActions(self, self.desk)
+        self._decider = Decider(self, self.desk)
+        self._commander = Commander(self, self.desk, run_dir)
+        self._begin = first
+        self._idle, self._unlocked, self._admin = idle, unlocked, admin
+        self._key_at = time.monotonic()
+        self._trail: list[tuple[str, dict[str, Any]]] = []
+        self._ahead: list[tuple[str, dict[str, Any]]] = []
+        self._here: tuple[str, dict[str, Any]] = first
+        self._said: tuple[float, str, str] = (0.0, "", "")
+        self._heard_still = 0
+        self._small = False
+        self.mouse_on = False
+        link.heard, link.changed = self._heard, self._link_changed
+
+    def get_default_screen(self) -> Screen[None]:
+        """Return the frame."""
+        return Frame()
+
+    def compose(self) -> ComposeResult:
+        """The frame: two lines above, the screen, three lines below."""
+        yield Lines(self.painter, id="header")
+        yield Lines(self.painter, id="tabs")
+        yield Lines(self.painter, id="rule-top")
+        with ContentSwitcher(initial="overview", id="panes"):
+            for kind in (
+                OverviewPane,
+                PeersPane,
+                DomainsPane,
+                RoutesPane,
+                PlanPane,
+                EventsPane,
+                LookupPane,
+                HealthPane,
+                RoutePane,
+            ):
+                yield kind(self.desk)
+        yield Vertical(Lines(self.painter, id="small-text"), id="small")
+        yield Lines(self.painter, id="rule-bottom")
+        yield Prompt(self.painter)
+        yield Lines(self.painter, id="footer")
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self.link.start()
+        self.prompt.complete = self._complete
+        self.set_interval(TICK_SECONDS, self._tick)
+        self.call_after_refresh(self._start)
+
+    def _start(self) -> None:
+        self.go(self._begin[0], **self._begin[1])
+        self._trail.clear()
+        self._tick()
+
+    async def on_unmount(self) -> None:
+        """End every call."""
+        await self.link.close()
+
+    # Parts
+
+    @property
+    def pane(self) -> Pane:
+        """The screen that is shown."""
+        return self.query_one(f"#{self._here[0]}", Pane)
+
+    @property
+    def prompt(self) -> Prompt:
+        """The line in which something is typed."""
+        return self.screen_stack[0].query_one(Prompt)
+
+    def query_one(self, *arguments: Any, **named: Any) -> Any:
+        """Look in the frame, whatever dialog stands over it."""
+        return self.screen_stack[0].query_one(*arguments, **named)
+
+    # The clock
+
+    def _tick(self) -> None:
+        idle = time.monotonic() - self._key_at
+        if self.link.unlocked and idle >= self._unlocked:
+            self.link.lock()
+            self.tell(f"locked after {duration(self._unlocked)} without a key")
+        if idle >= self._idle:
+            self.desk.printed.append(f"bgpmon: left after {duration(self._idle)} without a key; the daemon goes on")
+            self.exit(0)
+            return
+        self.run_worker(self._refresh(), group="status", exclusive=True)
+        if not self._small:
+            self.pane.tick()
+        self.draw_frame()
+
+    async def _refresh(self) -> None:
+        try:
+            await self.link.refresh()
+        except MonitorError:
+            return  # the link says so by itself
+        self.draw_frame()
+        if not self._small:
+            self.pane.redraw()
+
+    def _heard(self, items: list[dict[str, Any]]) -> None:
+        """Records came: who waits for an approval sees it now."""
+        if self.desk.still is not None:
+            self._heard_still += len(items)
+        elif self.is_mounted and self._here[0] in {"plan", "events"} and not self._small:
+            self.pane.renew()
+
+    def _link_changed(self) -> None:
+        if not self.is_running:
+            return
+        if self.link.lost_at is None:
+            self.tell(
+                f"reattached: the daemon answers again after {duration(self.link.found_at - self._lost if self.link.found_at else 0)}"
+            )
+            self.pane.renew()
+        else:
+            self._lost = self.link.lost_at
+        self.draw_frame()
+
+    # The frame
+
+    def draw_frame(self) -> None:
+        """Draw the lines around the screen."""
+        if not self.screen_stack or not self.is_running:
+            return
+        size = self.screen_stack[0].size
+        columns = size.width
+        if columns <= 0:
+            return
+        now, link = self.desk.now(), self.link
+        lost = None if link.lost_at is None else max(0.0, now - link.lost_at)
+        if self._small:
+            self.query_one("#small-text", Lines).show(bars.summary(self.desk.status, lost, columns))
+            return
+        unlocked = ""
+        if link.unlocked:
+            left = max(0.0, self._unlocked - (time.monotonic() - self._key_at))
+            words = f"{self.desk.name} " if self.desk.name else ""
+            unlocked = f"unlocked {words}{int(left + 59) // 60}m" if left >= 60 else f"unlocked {words}{int(left)}s"
+        still = None if self.desk.still is None else (now - self.desk.still, self._heard_still)
+        head = bars.header(self.desk.status, lost=lost, unlocked=unlocked, still=still, now=now, columns=columns)
+        self.query_one("#header", Lines).show([head])
+        self.query_one("#tabs", Lines).show([bars.tabs(self._here[0], self.desk.status, self.pane.crumbs(), columns)])
+        for name in ("#rule-top", "#rule-bottom"):
+            self.query_one(name, Lines).show([(("─" * columns, "muted"),)])
+        said_at, text, token = self._said
+        if text and time.monotonic() - said_at < SAID_SECONDS:
+            foot = line(("» " if not self.painter.looks.ascii else "> ", token), (clean(text), token))
+        else:
+            foot = bars.footer(
+                self.pane.places(), locked=not link.unlocked, columns=columns, most=MOST_KEYS if columns < 100 else 99
+            )
+        self.query_one("#footer", Lines).show([foot])
+
+    def on_resize(self) -> None:
+        """Show what fits."""
+        size = self.size
+        self._small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
+        self.screen_stack[0].set_class(self._small, "-small")
+        self.call_after_refresh(self.draw_frame)
+
+    def tell(self, text: str, *, bad: bool = False) -> None:
+        """Say something in the footer for a while."""
+        self._said = (time.monotonic(), " ".join(text.split()), "bad" if bad else "accent")
+        self.draw_frame()
+
+    def notify(self, message: str, **_: Any) -> None:
+        """Say it where everything is said: nothing floats over the screen."""
+        self.tell(message)
+
+    # Going places
+
+    def go(self, name: str, **what: Any) -> None:
+        """Open a screen, or do what stands under this name in the menu of screens: a command, a dialog, a copy."""
+        if name == "command":
+            self._commander.run(str(what["text"]))
+        elif name == "copy":
+            self.copy(str(what["text"]))
+        elif name == "route_beside":
+            self._tables.beside(int(what["by"]))
+        elif name.startswith("dialog_"):
+            self._dialog(name.removeprefix("dialog_"), **what)
+        else:
+            kept = {key: value for key, value in what.items() if key != "row"}
+            if (name, kept) != self._here and self._here:
+                self._trail.append(self._here)
+                del self._trail[:-100]
+                self._ahead.clear()
+            self._open(name, kept)
+
+    def _open(self, name: str, what: dict[str, Any]) -> None:
+        self._here = (name, what)
+        self.query_one("#panes", ContentSwitcher).current = name
+        pane = self.pane
+        pane.arrive(**what)
+        if pane.table is not None:
+            pane.table.focus()
+        elif not what and name == "lookup":
+            pass
+        else:
+            self.screen_stack[0].set_focus(None)
+        if time.monotonic() - self._said[0] > 1:
+            self._said = (0.0, "", "")
+        if pane.asked_at == 0.0 or self.desk.now() - pane.asked_at >= pane.interval:
+            pane.renew()
+        pane.redraw()
+        self.draw_frame()
+
+    def _dialog(self, name: str, **what: Any) -> None:
+        if name == "sign":
+            self.run_worker(self._decider.sign(what["document"]))
+        elif name == "freeze":
+            self._decider.freeze(what["document"], str(what.get("filter", "")))
+        else:
+            getattr(self._decider, name)(what["document"])
+
+    def do_back(self) -> None:
+        """Go back; take a filter off first."""
+        pane = self.pane
+        if isinstance(pane, PlanPane) and pane.listing:
+            pane.listing = False
+        if self._trail:
+            self._ahead.append(self._here)
+            self._open(*self._trail.pop())
+        elif self._here[0] != "overview":
+            self._open("overview", {})
+
+    do_history_back = do_back
+
+    def do_history_forward(self) -> None:
+        """Go forward again."""
+        if self._ahead:
+            self._trail.append(self._here)
+            self._open(*self._ahead.pop())
+
+    # Keys
+
+    async def on_event(self, event: Any) -> None:
+        """Keep the time of the last key, whoever takes it."""
+        if type(event).__name__ in {"Key", "Paste", "MouseDown"}:
+            self._key_at = time.monotonic()
+        await super().on_event(event)
+
+    def on_key(self, event: Any) -> None:
+        """Do what a key means here."""
+        if len(self.screen_stack) > 1 or self.prompt.is_open:
+            return
+        key = (
+            event.character if event.character and event.character.isprintable() and event.key != "space" else event.key
+        )
+        action = at(self.pane.places()).get(key)
+        if action is None:
+            return
+        event.stop()
+        event.prevent_default()
+        self.act(action)
+
+    def act(self, action: Action) -> None:
+        """Do an action; one that changes something says why it cannot while the screen is locked."""
+        if action.changes and not self.link.unlocked:
+            self.tell(f"locked: {action.keys[0]} would {action.text.split(':')[0]}; W unlocks this screen")
+            return
+        for owner in (self.pane, self, self._tables):
+            do = getattr(owner, f"do_{action.name}", None)
+            if do is not None:
+                do()
+                self.draw_frame()
+                return
+        if action.name.startswith("go_"):
+            self.go(action.name.removeprefix("go_"))
+
+    async def action_quit(self) -> None:
+        """Leave."""
+        self.do_quit()
+
+    def do_quit(self) -> None:
+        """Leave; what goes on without this screen is said when the terminal is given back."""
+        flight = self.desk.change.get("in_flight")
+        if flight and flight.get("deadline"):
+            self.desk.printed.append(
+                f"bgpmon: plan {clean(flight.get('number'))} is {clean(flight.get('state'))}: the daemon takes it back at "
+                f"{clean(flight['deadline'])} unless somebody confirms it: bgpmon confirm {clean(flight.get('digest'))[:12]}"
+            )
+        self.exit(0)
+
+    def do_redraw(self) -> None:
+        """Draw everything anew."""
+        self.screen_stack[0].refresh(repaint=True, layout=True)
+
+    def do_renew(self) -> None:
+        """Ask the daemon again."""
+        self.pane.renew()
+
+    def do_freeze_display(self) -> None:
+        """Hold the display still, or let it go on."""
+        if self.desk.still is None:
+            self.desk.still, self._heard_still = self.desk.now(), 0
+        else:
+            self.desk.still = None
+            self.pane.redraw()
+
+    def do_theme(self) -> None:
+        """Take the next theme."""
+        looks = self.painter.looks
+        following = THEMES[(THEMES.index(looks.theme) + 1) % len(THEMES)]
+        self.painter.use(Looks(looks.depth, looks.ascii, following))
+        for pane in self.screen_stack[0].query(Pane):
+            pane.repaint()
+        self.do_redraw()
+        self.tell(f"theme {following}" + (": this terminal has no colours" if looks.depth == "plain" else ""))
+
+    def do_mouse(self) -> None:
+        """Let the terminal report the mouse, or not."""
+        self.mouse_on = not self.mouse_on
+        driver = self._driver
+        # Textual decides about the mouse once, when it starts; these are what its driver itself calls then.
+        if driver is not None and hasattr(driver, "_enable_mouse_support"):
+            if self.mouse_on:
+                driver._mouse = True
+                driver._enable_mouse_support()
+            else:
+                driver._disable_mouse_support()
+                driver._mouse = False
+        self.tell(
+            "the mouse works here; m gives it back to your terminal"
+            if self.mouse_on
+            else "the mouse is your terminal's"
+        )
+
+    def do_lock(self) -> None:
+        """Unlock for changes, or lock again."""
+        if self.link.unlocked:
+            self.link.lock()
+            self.tell("locked: nothing in this program can change anything now")
+            return
+        if not self._admin:
+            self.tell("this screen was started with --read-only", bad=True)
+            return
+
+        async def act(values: dict[str, str]) -> str:
+            self.link.unlock()
+            try:
+                # Whether the socket opens shows now, not at the first decision.
+                await self.link.tell("knock")
+            except MonitorError:
+                self.link.lock()
+                raise
+            self.desk.name = values["name"]
+            return f"unlocked for {duration(self._unlocked)} without a key; W locks"
+
+        told = [line(" From here on the capital letters change something on this node."),
+                line(f" It locks itself after {duration(self._unlocked)} without a key.")]  # fmt: skip
+        asks = [
+            Ask(
+                "name", "who you are", self.desk.name or os.environ.get("USER", ""), "for the record; it proves nothing"
+            )
+        ]
+        self.push_screen(Decision(self.painter, "UNLOCK", told, asks, "Unlock", act), self._unlocked_now)
+
+    def _unlocked_now(self, became: str | None) -> None:
+        if became:
+            self.tell(became)
+        self.draw_frame()
+
+    def do_help(self) -> None:
+        """What works here; once more: everything."""
+        self._help(everything=False)
+
+    def _help(self, *, everything: bool) -> None:
+        rows = bars.help_rows(self.pane.places(), everything=everything)
+        if not everything:
+            rows.append({"key": "?", "name": "?", "text": "everything, on every screen"})
+        title = "EVERYTHING" if everything else f"WHAT WORKS HERE: {self.pane.title}"
+
+        def chosen(name: str | None) -> None:
+            if name == "?":
+                self._help(everything=True)
+            elif name and (action := next((item for item in ACTIONS if item.name == name), None)):
+                self.act(action)
+
+        self.push_screen(Choice(self.painter, title, rows, wide=True), chosen)
+
+    def do_palette(self) -> None:
+        """Look for an action or a command."""
+        self.action_command_palette()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Any:
+        """Offer every action that works here, and every command."""
+        del screen
+        for action in {item.name: item for item in at(self.pane.places()).values()}.values():
+            if action.name != "palette":
+                yield SystemCommand(
+                    f"{action.word}  [{action.keys[0]}]", action.text, lambda action=action: self.act(action)
+                )
+        for word in self.desk.words:
+            yield SystemCommand(f":{word.words}", word.text, lambda word=word: self.prompt.open(":", f"{word.words} "))
+
+    # Typing
+
+    def do_command(self) -> None:
+        """Type a command."""
+        self.prompt.open(":")
+
+    def do_filter(self) -> None:
+        """Type a filter."""
+        self.prompt.open("/", getattr(self.pane, "filter", ""))
+
+    def _complete(self, sign: str, text: str) -> list[str]:
+        if sign == ":":
+            return self._commander.complete(text)
+        status = self.desk.status
+        from monitor.filter.field import STATES  # noqa: PLC0415 - the language is loaded by whoever uses it
+
+        values = {
+            "domain": [str(item.get("name")) for item in status.get("domains") or []],
+            "peer": [str(item.get("address")) for item in self.query_one("#peers", PeersPane).items],
+            "state": [*STATES], "af": ["ipv4", "ipv6"], "op": ["+", "~", "-"], "risk": ["low", "med", "high"],
+        }  # fmt: skip
+        return filtering.completions(text, values, self._here[0])
+
+    def on_prompt_typed(self, event: Prompt.Typed) -> None:
+        """Say whether it makes sense, while it is typed."""
+        if event.sign == ":":
+            self.prompt.say(self._commander.said(event.text))
+            return
+        wrong = filtering.check(event.text, self._here[0])
+        if wrong:
+            self.prompt.say(line(("!! ", "bad"), (wrong, "bad")))
+        else:
+            self.prompt.say(line(("ok", "ok")))
+            if isinstance(self.pane, RoutesPane):
+                self.pane.try_filter(event.text)
+                self.set_timer(0.05, self._say_found)
+
+    def _say_found(self) -> None:
+        if (
+            self.prompt.sign == "/"
+            and isinstance(self.pane, RoutesPane)
+            and not filtering.check(self.prompt.text, "routes")
+        ):
+            self.prompt.say(line(("ok  ", "ok"), self.pane.found()))
+            if not self.pane.rows.complete:
+                self.set_timer(0.2, self._say_found)
+
+    def on_prompt_entered(self, event: Prompt.Entered) -> None:
+        """Do what was typed."""
+        self._focus_again()
+        if event.sign == ":":
+            if event.text:
+                self._commander.run(event.text)
+            return
+        if wrong := filtering.check(event.text, self._here[0]):
+            self.prompt.open("/", event.text)
+            self.prompt.say(line(("!! ", "bad"), (wrong, "bad")))
+            return
+        if self._here[0] == "routes":
+            self._here = ("routes", {"filter": event.text})
+        self.pane.set_filter(event.text)  # type: ignore[attr-defined]
+        self.draw_frame()
+
+    def on_prompt_left(self, event: Prompt.Left) -> None:
+        """Show again what was there."""
+        self._focus_again()
+        if event.sign == "/" and isinstance(self.pane, RoutesPane):
+            self.pane.drop_filter()
+
+    def _focus_again(self) -> None:
+        if self.pane.table is not None:
+            self.pane.table.focus()
+        else:
+            self.screen_stack[0].set_focus(None)
+
+    # Texts
+
+    def show_text(self, title: str, lines: list[Line]) -> None:
+        """Show a text over the screen."""
+        self.push_screen(TextScreen(self.painter, title, lines))
+
+    def copy(self, text: str) -> None:
+        """Copy to the terminal's clipboard, and say so; where the terminal does not do that, the text is at hand as text."""
+        if not text:
+            self.tell("nothing here to copy")
+            return
+        self.copy_to_clipboard(text)
+        self.tell(
+            f"copied {number(len(text))} characters: {text[:60]}  (if your terminal took it; else :text shows it to select)"
+        )
+        self._copied = text
+
+    def show_copied(self) -> None:
+        """Show what was copied last as plain text."""
+        text = getattr(self, "_copied", "")
+        self.show_text("TO SELECT WITH YOUR TERMINAL", [line(clean(part)) for part in text.split("\n")] or [()])
+
+    def copy_row(self, row: dict[str, Any]) -> None:
+        """Copy a row as JSON."""
+        self.copy(json.dumps({key: value for key, value in row.items() if key != "key"}, ensure_ascii=True))
+
+    def do_hold(self) -> None:
+        """Keep what is under the cursor out of plans."""
+        self._decider.hold(self.pane.target() if "/" in self.pane.target() else "")
+
+    def do_lookup_here(self) -> None:
+        """Where would the address under the cursor go?"""
+        target = self.pane.target()
+        self.go(
+            "lookup",
+            **({"address": target.split("/")[0].split("%")[0]} if any(sign in target for sign in ".:") else {}),
+        )
+
+    def ask_text(self, wait: str) -> TextScreen:
+        """Open an empty text that is filled later."""
+        screen = TextScreen(self.painter, wait, [], wait=True)
+        self.push_screen(screen)
+        return screen

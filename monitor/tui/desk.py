@@ -1,0 +1,44 @@
+"""What every screen works with: the daemon, the looks, the clock, and the ways to other screens."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from monitor.tui.line import Line
+from monitor.tui.lines import Painter
+from monitor.tui.link import Document, Link
+from monitor.tui.word import Word
+
+
+@dataclass
+class Desk:
+    """Shared by the screens of one terminal.
+
+    ``name`` is what the operator says to be called.  ``still`` tells since when the display is held, None while it moves.
+    The callables are the application's.
+    """
+
+    link: Link
+    painter: Painter
+    words: tuple[Word, ...] = ()
+    name: str = ""
+    still: float | None = None
+    go: Callable[..., None] = field(default=lambda *_, **__: None)
+    say: Callable[..., None] = field(default=lambda *_, **__: None)
+    show_text: Callable[[str, list[Line]], None] = field(default=lambda *_: None)
+    printed: list[str] = field(default_factory=list)
+    """What is printed once the terminal is given back."""
+
+    def now(self) -> float:
+        """Return the time, in seconds since the epoch."""
+        return self.link.clock()
+
+    @property
+    def status(self) -> Document:
+        """The last status that was heard, perhaps none."""
+        return self.link.status
+
+    @property
+    def change(self) -> dict[str, Any]:
+        """The part of the status about change control."""
+        return self.status.get("change") or {}

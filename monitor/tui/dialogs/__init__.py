@@ -1,0 +1,1 @@
+"""What stands over a screen and wants an answer: a text, a choice, a decision."""
