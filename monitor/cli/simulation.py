@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from monitor.cli.options import Span
 from monitor.cli.session import RUN_DIR_VARIABLE, settings
 
 
@@ -34,8 +35,15 @@ from monitor.cli.session import RUN_DIR_VARIABLE, settings
     show_default=True,
     help="How many things happen a second; 0: nothing moves.",
 )
+@click.option(
+    "--soak",
+    type=Span(),
+    default=0.0,
+    metavar="TIME",
+    help="How long a change waits to be confirmed, such as 2m; default: not.",
+)
 @click.option("--no-shell", is_flag=True, help="Stay in the foreground, also on a terminal.")
-def demo(run_dir: str | None, mode: str, routes: int, seed: int, rate: float, *, no_shell: bool) -> int:
+def demo(run_dir: str | None, mode: str, routes: int, seed: int, rate: float, soak: float, *, no_shell: bool) -> int:
     """Try every command on a simulated node: no root, no gobgpd, no configuration.
 
     The real daemon runs on simulated routers of three domains and on a kernel in memory. On a terminal this opens a shell
@@ -52,5 +60,6 @@ def demo(run_dir: str | None, mode: str, routes: int, seed: int, rate: float, *,
             seed=seed,
             rate=rate,
             shell=terminal and not no_shell,
+            soak=soak,
         )
     )

@@ -33,9 +33,13 @@ ELSEWHERE = frozenset({"tui", "run", "demo", "config", "status"})
     help="Colours; every one leaves the background alone.",
 )  # fmt: skip
 @click.option("--ascii", "plain", is_flag=True, help="Draw with ASCII alone.")
-@click.option("--mouse/--no-mouse", default=False, help="Whether the mouse works in it; off lets the terminal select text.")
+@click.option(
+    "--mouse/--no-mouse", default=False, help="Whether the mouse works in it; off lets the terminal select text."
+)
 @click.option("--read-only", is_flag=True, help="Never unlock: this program opens nothing that could change something.")
-@click.option("--idle-exit", type=Span(), default=1800.0, metavar="TIME", help="Leave after so long without a key; default: 30m.")
+@click.option(
+    "--idle-exit", type=Span(), default=1800.0, metavar="TIME", help="Leave after so long without a key; default: 30m."
+)
 def tui(color: str, theme: str, idle_exit: float, *, plain: bool, mouse: bool, read_only: bool) -> int:
     """The terminal UI: see it, understand it, decide. Also what `bgpmon` alone opens on a terminal."""
     if not on_terminal():
@@ -47,7 +51,9 @@ def on_terminal() -> bool:
     """Return whether the terminal UI can be shown here."""
     from monitor.tui.looks import can_draw  # noqa: PLC0415 - only a terminal needs it
 
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) and can_draw(os.environ)
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) and can_draw(
+        os.environ
+    )
 
 
 def open_terminal(

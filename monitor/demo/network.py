@@ -97,8 +97,11 @@ def intrude(fib: MemoryFib) -> None:
     fib.put_route(STORAGE_TABLE, ip_network(FOREIGN_PREFIX), forwarding(METRIC, [gateway]), _PROTOCOL_STATIC)
 
 
-def configuration(socket: str, state_dir: str, run_dir: str, mode: str, routes: int) -> str:
-    """Return the node's bgpmon.yaml.  *routes* is how many the routers announce in all; limits grow with it."""
+def configuration(socket: str, state_dir: str, run_dir: str, mode: str, routes: int, soak: float = 0.0) -> str:
+    """Return the node's bgpmon.yaml.
+
+    *routes* is how many the routers announce in all; limits grow with it.  *soak* is in seconds, 0 for none.
+    """
     quoted = [json.dumps(text) for text in (f"unix://{socket}", state_dir, run_dir)]  # a JSON string is one of YAML
     return f"""\
 # Made by `bgpmon demo`.  Change it and run `bgpmon reload`.
@@ -167,4 +170,5 @@ domains:
 
 approval:
   max_drift: {{operations: 50, percent: 20}}  # the simulated network is a restless one
+{f"  soak: {{duration: {round(soak)}s}}" if soak else ""}
 """

@@ -36,7 +36,7 @@ log = logging.getLogger("bgpmon.demo")
 class Options:
     """What the command line says.
 
-    ``rate`` is how many things happen a second, 0 for none.  Without a ``run_dir`` a private one is made.
+    ``rate`` is how many things happen a second, 0 for none; ``soak`` is in seconds, 0 for none.  Without a ``run_dir`` a private one is made.
     """
 
     run_dir: str | None
@@ -45,6 +45,7 @@ class Options:
     seed: int
     rate: float
     shell: bool
+    soak: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,12 @@ def run(options: Options) -> int:
         start_log(stream, JsonLines(simulated=True))
         log.info("DEMO: %s", NOTICE)
         text = network.configuration(
-            str(places.gobgp), str(places.private / "state"), str(places.run_dir), options.mode, options.routes
+            str(places.gobgp),
+            str(places.private / "state"),
+            str(places.run_dir),
+            options.mode,
+            options.routes,
+            options.soak,
         )
         places.config.write_text(text)
         with locked(load(places.config)), contextlib.suppress(asyncio.CancelledError):
@@ -191,6 +197,7 @@ DEMO: {NOTICE}.
 The daemon is the real one, in mode {options.mode}: {written}.
 Routes come and go all the time. Try:
 
+  bgpmon                                  the terminal UI: see it, understand it, decide
   bgpmon status                           each domain: received, desired, installed, pending
   bgpmon plan show | less                 what would change, line by line
   bgpmon explain 10.0.0.0/8               two domains announce it; each gets its own

@@ -3,28 +3,32 @@
 import json
 import os
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from textual import events
 from textual.app import App, ComposeResult, SystemCommand
 from textual.containers import Vertical
+from textual.markup import escape
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from monitor.errors import MonitorError
 from monitor.text.table import clean, duration, number
-from monitor.tui import bars, filtering
+from monitor.tui import bars
 from monitor.tui.commands import Commander
 from monitor.tui.deciding import Decider
 from monitor.tui.desk import Desk
 from monitor.tui.dialogs.choice import Choice
 from monitor.tui.dialogs.decision import Ask, Decision
 from monitor.tui.dialogs.text import TextScreen
+from monitor.tui.keys import sign
 from monitor.tui.line import Line, line
 from monitor.tui.lines import Lines, Painter
 from monitor.tui.link import Link
 from monitor.tui.looks import THEMES, Looks
-from monitor.tui.pane import Pane
+from monitor.tui.pane import Pane, language
 from monitor.tui.panes.domains import DomainsPane
 from monitor.tui.panes.events import EventsPane
 from monitor.tui.panes.health import HealthPane
@@ -87,6 +91,9 @@ class BgpmonApp(App[int]):
         self._said: tuple[float, str, str] = (0.0, "", "")
         self._heard_still = 0
         self._small = False
+        self._keys: deque[events.Key] = deque()
+        self._lost_at = 0.0
+        self._copied = ""
         self.mouse_on = False
         link.heard, link.changed = self._heard, self._link_changed
 
@@ -121,6 +128,7 @@ class BgpmonApp(App[int]):
         """Begin."""
         self.link.start()
         self.prompt.complete = self._complete
+        self.prompt.told = self._prompted
         self.set_interval(TICK_SECONDS, self._tick)
         self.call_after_refresh(self._start)
 
@@ -138,7 +146,8 @@ class BgpmonApp(App[int]):
     @property
     def pane(self) -> Pane:
         """The screen that is shown."""
-        return self.query_one(f"#{self._here[0]}", Pane)
+        found: Pane = self.query_one(f"#{self._here[0]}", Pane)
+        return found
 
     @property
     def prompt(self) -> Prompt:
@@ -161,7 +170,7 @@ class BgpmonApp(App[int]):
             self.exit(0)
             return
         self.run_worker(self._refresh(), group="status", exclusive=True)
-        if not self._small:
+        if not self._small and self.desk.still is None:
             self.pane.tick()
         self.draw_frame()
 
@@ -178,19 +187,18 @@ class BgpmonApp(App[int]):
         """Records came: who waits for an approval sees it now."""
         if self.desk.still is not None:
             self._heard_still += len(items)
-        elif self.is_mounted and self._here[0] in {"plan", "events"} and not self._small:
+        elif self._here[0] in {"plan", "events"} and not self._small:
             self.pane.renew()
 
     def _link_changed(self) -> None:
         if not self.is_running:
             return
         if self.link.lost_at is None:
-            self.tell(
-                f"reattached: the daemon answers again after {duration(self.link.found_at - self._lost if self.link.found_at else 0)}"
-            )
+            away = max(0.0, (self.link.found_at or self._lost_at) - self._lost_at)
+            self.tell(f"reattached: the daemon answers again after {duration(away)}")
             self.pane.renew()
         else:
-            self._lost = self.link.lost_at
+            self._lost_at = self.link.lost_at
         self.draw_frame()
 
     # The frame
@@ -270,7 +278,7 @@ class BgpmonApp(App[int]):
         pane = self.pane
         pane.arrive(**what)
         if pane.table is not None:
-            pane.table.focus()
+            self.screen_stack[0].set_focus(pane.table)
         elif not what and name == "lookup":
             pass
         else:
@@ -311,25 +319,43 @@ class BgpmonApp(App[int]):
 
     # Keys
 
-    async def on_event(self, event: Any) -> None:
-        """Keep the time of the last key, whoever takes it."""
-        if type(event).__name__ in {"Key", "Paste", "MouseDown"}:
+    async def on_event(self, event: events.Event) -> None:
+        """Deal with keys here, in the order they were typed (``monitor.tui.keys``)."""
+        if isinstance(event, events.Key):
+            self._key_at = time.monotonic()
+            self._keys.append(event)
+            await self._take_keys()
+            return
+        if isinstance(event, events.Paste | events.MouseDown):
             self._key_at = time.monotonic()
         await super().on_event(event)
 
-    def on_key(self, event: Any) -> None:
-        """Do what a key means here."""
-        if len(self.screen_stack) > 1 or self.prompt.is_open:
-            return
-        key = (
-            event.character if event.character and event.character.isprintable() and event.key != "space" else event.key
-        )
-        action = at(self.pane.places()).get(key)
-        if action is None:
-            return
-        event.stop()
-        event.prevent_default()
-        self.act(action)
+    async def _take_keys(self) -> None:
+        while self._keys:
+            top = self.screen
+            if isinstance(top, Decision | Choice | TextScreen) and not top.ready:
+                # It is being built; what was typed for it waits.
+                self.set_timer(0.01, self._take_keys)
+                return
+            event = self._keys.popleft()
+            if isinstance(top, Decision | Choice | TextScreen):
+                taken = top.take(event)
+            elif isinstance(top, Frame):
+                taken = self.prompt.take(event) if self.prompt.is_open else self._take(event)
+            else:
+                taken = False
+            if not taken:
+                await super().on_event(event)
+
+    def _take(self, event: events.Key) -> bool:
+        """Do what a key means on this screen."""
+        pane = self.pane
+        if isinstance(pane, LookupPane) and pane.take(event):
+            return True
+        action = at(pane.places()).get(sign(event))
+        if action is not None:
+            self.act(action)
+        return True
 
     def act(self, action: Action) -> None:
         """Do an action; one that changes something says why it cannot while the screen is locked."""
@@ -388,15 +414,15 @@ class BgpmonApp(App[int]):
     def do_mouse(self) -> None:
         """Let the terminal report the mouse, or not."""
         self.mouse_on = not self.mouse_on
-        driver = self._driver
+        driver: Any = self._driver
         # Textual decides about the mouse once, when it starts; these are what its driver itself calls then.
         if driver is not None and hasattr(driver, "_enable_mouse_support"):
             if self.mouse_on:
-                driver._mouse = True
-                driver._enable_mouse_support()
+                driver._mouse = True  # noqa: SLF001 - see above
+                driver._enable_mouse_support()  # noqa: SLF001
             else:
-                driver._disable_mouse_support()
-                driver._mouse = False
+                driver._disable_mouse_support()  # noqa: SLF001
+                driver._mouse = False  # noqa: SLF001
         self.tell(
             "the mouse works here; m gives it back to your terminal"
             if self.mouse_on
@@ -466,10 +492,10 @@ class BgpmonApp(App[int]):
         for action in {item.name: item for item in at(self.pane.places()).values()}.values():
             if action.name != "palette":
                 yield SystemCommand(
-                    f"{action.word}  [{action.keys[0]}]", action.text, lambda action=action: self.act(action)
+                    f"{action.word}  ({action.keys[0]})", escape(action.text), lambda action=action: self.act(action)
                 )
         for word in self.desk.words:
-            yield SystemCommand(f":{word.words}", word.text, lambda word=word: self.prompt.open(":", f"{word.words} "))
+            yield SystemCommand(f":{word.words}", escape(word.text), lambda word=word: self.prompt.open(":", f"{word.words} "))
 
     # Typing
 
@@ -492,14 +518,15 @@ class BgpmonApp(App[int]):
             "peer": [str(item.get("address")) for item in self.query_one("#peers", PeersPane).items],
             "state": [*STATES], "af": ["ipv4", "ipv6"], "op": ["+", "~", "-"], "risk": ["low", "med", "high"],
         }  # fmt: skip
-        return filtering.completions(text, values, self._here[0])
+        found: list[str] = language().completions(text, values, self._here[0])
+        return found
 
     def on_prompt_typed(self, event: Prompt.Typed) -> None:
         """Say whether it makes sense, while it is typed."""
         if event.sign == ":":
             self.prompt.say(self._commander.said(event.text))
             return
-        wrong = filtering.check(event.text, self._here[0])
+        wrong = language().check(event.text, self._here[0])
         if wrong:
             self.prompt.say(line(("!! ", "bad"), (wrong, "bad")))
         else:
@@ -512,20 +539,24 @@ class BgpmonApp(App[int]):
         if (
             self.prompt.sign == "/"
             and isinstance(self.pane, RoutesPane)
-            and not filtering.check(self.prompt.text, "routes")
+            and not language().check(self.prompt.text, "routes")
         ):
             self.prompt.say(line(("ok  ", "ok"), self.pane.found()))
             if not self.pane.rows.complete:
                 self.set_timer(0.2, self._say_found)
 
-    def on_prompt_entered(self, event: Prompt.Entered) -> None:
-        """Do what was typed."""
+    def _prompted(self, event: Prompt.Typed) -> None:
+        """Do what was typed, or show again what was there."""
         self._focus_again()
+        if isinstance(event, Prompt.Left):
+            if event.sign == "/" and isinstance(self.pane, RoutesPane):
+                self.pane.drop_filter()
+            return
         if event.sign == ":":
             if event.text:
                 self._commander.run(event.text)
             return
-        if wrong := filtering.check(event.text, self._here[0]):
+        if wrong := language().check(event.text, self._here[0]):
             self.prompt.open("/", event.text)
             self.prompt.say(line(("!! ", "bad"), (wrong, "bad")))
             return
@@ -534,15 +565,9 @@ class BgpmonApp(App[int]):
         self.pane.set_filter(event.text)  # type: ignore[attr-defined]
         self.draw_frame()
 
-    def on_prompt_left(self, event: Prompt.Left) -> None:
-        """Show again what was there."""
-        self._focus_again()
-        if event.sign == "/" and isinstance(self.pane, RoutesPane):
-            self.pane.drop_filter()
-
     def _focus_again(self) -> None:
         if self.pane.table is not None:
-            self.pane.table.focus()
+            self.screen_stack[0].set_focus(self.pane.table)
         else:
             self.screen_stack[0].set_focus(None)
 
@@ -565,7 +590,7 @@ class BgpmonApp(App[int]):
 
     def show_copied(self) -> None:
         """Show what was copied last as plain text."""
-        text = getattr(self, "_copied", "")
+        text = self._copied
         self.show_text("TO SELECT WITH YOUR TERMINAL", [line(clean(part)) for part in text.split("\n")] or [()])
 
     def copy_row(self, row: dict[str, Any]) -> None:
@@ -577,7 +602,7 @@ class BgpmonApp(App[int]):
         self._decider.hold(self.pane.target() if "/" in self.pane.target() else "")
 
     def do_lookup_here(self) -> None:
-        """Where would the address under the cursor go?"""
+        """Look up the address under the cursor."""
         target = self.pane.target()
         self.go(
             "lookup",

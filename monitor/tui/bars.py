@@ -43,7 +43,8 @@ def header(
     if flight:
         end = seconds_of(flight.get("deadline"))
         name = f"#{clean(flight.get('number'))} {clean(flight.get('state'))}"
-        words = f"{name} - ROLLS BACK IN {duration(max(0, end - now))} unless confirmed" if end is not None else name
+        left = f"{name}: ROLLS BACK IN {duration(max(0, end - now))}" if end is not None else name
+        words = f"{left} unless confirmed" if end is not None and columns >= 100 else left
         spans += [bar, (words, "bad")]
         return spread(line(*spans), line((clock, "muted")), columns)
     if change.get("break_glass"):

@@ -8,12 +8,12 @@ from monitor.ports import Endorsement
 from monitor.text.moment import span
 from monitor.text.plandoc import requirement
 from monitor.text.table import clean, duration, moment, number
-from monitor.tui import filtering
 from monitor.tui.cells import changes, mark, until
 from monitor.tui.desk import Desk
 from monitor.tui.dialogs.decision import Ask, Decision
 from monitor.tui.dialogs.text import TextScreen
 from monitor.tui.line import Line, line, wrapped
+from monitor.tui.pane import language
 from monitor.tui.panes.plantold import voice
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class Decider:
                     then()
             self._app.pane.renew()
 
+        if self._desk.status.get("simulated"):
+            title = f"DEMO: {title}"
         self._app.push_screen(Decision(self._desk.painter, title, told, asks, verb, act, danger=danger), ended)
 
     # Freezing
@@ -136,7 +138,8 @@ class Decider:
             told.append(fact("moves", clean(effect["moved"])))
         left = (document.get("left_out") or {}).get("reasons") or {}
         if left:
-            told.append(fact("left out", ", ".join(f"{number(many)} {clean(why)}" for why, many in left.items())))
+            words = ", ".join(f"{number(many)} {clean(why)}" for why, many in left.items())
+            told += list(wrapped(words, ROOM - 12, "text", fact("left out"), " " * 11))[:2]
         if words := requirement(document.get("requirement")):
             told += list(
                 wrapped(
@@ -340,4 +343,4 @@ class Decider:
 
 
 def _filter_error(text: str) -> str:
-    return filtering.check(text, "routes")
+    return str(language().check(text, "routes"))

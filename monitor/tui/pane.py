@@ -1,6 +1,8 @@
 """What all screens have in common: they load documents, say how old these are, and draw them."""
 
 import asyncio
+from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -137,10 +139,20 @@ class Pane(Vertical):
             table.repaint()
         self.redraw()
 
-
     def rows_of(self, rows: list[Row]) -> LocalRows:
         """Return rows for a table, which says that there are none only once the daemon said so."""
         return LocalRows(rows, complete=bool(self.loaded_at))
+
+
+Matches = Callable[[Mapping[str, Any]], bool]
+"""A test of an item."""
+
+
+def language() -> ModuleType:
+    """Return ``monitor.tui.filtering``, which is not loaded before somebody filters: the first frame comes sooner."""
+    from monitor.tui import filtering  # noqa: PLC0415 - see above
+
+    return filtering
 
 
 def keyed(items: list[dict[str, Any]], *names: str) -> list[Row]:

@@ -8,23 +8,11 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input
 
+from monitor.tui.keys import edit
 from monitor.tui.line import Line, line
 from monitor.tui.lines import Lines, Painter
 
 MOST_REMEMBERED = 100
-
-
-class PromptInput(Input):
-    """An input whose up, down, tab and escape belong to the prompt."""
-
-    async def _on_key(self, event: Any) -> None:
-        prompt = self.parent
-        if isinstance(prompt, Prompt) and event.key in {"up", "down", "tab", "escape"}:
-            event.stop()
-            event.prevent_default()
-            prompt.steer(event.key)
-            return
-        await super()._on_key(event)
 
 
 class Prompt(Horizontal):
@@ -56,6 +44,8 @@ class Prompt(Horizontal):
         self._painter = painter
         self.sign = ""
         self.complete: Callable[[str, str], list[str]] = lambda _sign, _text: []
+        self.told: Callable[[Prompt.Typed], None] = lambda _: None
+        """Is told at once what was entered or given up, so that the next key finds things as they are then."""
         self._before: dict[str, list[str]] = {}
         self._back = 0
         self._offers: list[str] = []
@@ -64,7 +54,7 @@ class Prompt(Horizontal):
     def compose(self) -> ComposeResult:
         """The sign, the text, and what is said of it."""
         yield Lines(self._painter, id="prompt-sign")
-        yield PromptInput(id="prompt-text", classes="prompt", compact=True)
+        yield Input(id="prompt-text", classes="prompt", compact=True, select_on_focus=False)
         yield Lines(self._painter, id="prompt-said")
 
     @property
@@ -75,7 +65,7 @@ class Prompt(Horizontal):
     @property
     def text(self) -> str:
         """What is typed."""
-        return self.query_one(PromptInput).value
+        return self.query_one(Input).value
 
     def open(self, sign: str, text: str = "") -> None:
         """Begin to type."""
@@ -84,10 +74,10 @@ class Prompt(Horizontal):
         self._back, self._offers, self._offer = 0, [], -1
         self.query_one("#prompt-sign", Lines).show([line((f" {sign}", "accent"))])
         self.say(())
-        box = self.query_one(PromptInput)
+        box = self.query_one(Input)
         box.value = text
         box.cursor_position = len(text)
-        box.focus()
+        self.screen.set_focus(box)
 
     def close(self) -> None:
         """Take the line away."""
@@ -98,14 +88,26 @@ class Prompt(Horizontal):
         """Say something about what is typed."""
         self.query_one("#prompt-said", Lines).show([(("  ", "text"), *found)])
 
-    def steer(self, key: str) -> None:
+    def take(self, event: Any) -> bool:
+        """Deal with a key while something is typed."""
+        if event.key in {"up", "down", "tab", "escape"}:
+            self._steer(event.key)
+        elif event.key == "enter":
+            self._enter()
+        elif event.key == "ctrl+c":
+            self._steer("escape")
+        else:
+            return edit(self.query_one(Input), event)
+        return True
+
+    def _steer(self, key: str) -> None:
         """Walk through what was typed before, complete, or leave."""
-        box = self.query_one(PromptInput)
+        box = self.query_one(Input)
         before = self._before.get(self.sign, [])
         if key == "escape":
             sign, text = self.sign, box.value
             self.close()
-            self.post_message(self.Left(sign, text))
+            self.told(self.Left(sign, text))
         elif key == "tab":
             if self._offer < 0:
                 self._offers = self.complete(self.sign, box.value)
@@ -130,13 +132,11 @@ class Prompt(Horizontal):
         if self.sign:
             self.post_message(self.Typed(self.sign, event.value))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Tell that it is to be done."""
-        event.stop()
-        sign, text = self.sign, event.value.strip()
+    def _enter(self) -> None:
+        sign, text = self.sign, self.text.strip()
         kept = self._before.setdefault(sign, [])
         if text and (not kept or kept[-1] != text):
             kept.append(text)
             del kept[:-MOST_REMEMBERED]
         self.close()
-        self.post_message(self.Entered(sign, text))
+        self.told(self.Entered(sign, text))

@@ -59,8 +59,6 @@ ACTIONS = (
     Action("page_down", ("pagedown", "ctrl+f"), TABLE, "page down", "one page down"),
     Action("top", ("g", "home"), TABLE, "top", "the first row"),
     Action("bottom", ("G", "end"), TABLE, "end", "the last row"),
-    Action("left", ("left", "h"), TABLE, "left", "to the left, where a line is longer than the window"),
-    Action("right", ("right", "l"), TABLE, "right", "to the right"),
     Action("open", ("enter",), TABLE, "open", "open what is under the cursor", 9),
     Action("explain", ("e",), ("routes", "plan", "events"), "explain", "why this route is there, or not", 7),
     Action("history_here", ("v",), ("routes", "plan", "route"), "history", "what was done to this prefix"),
@@ -88,7 +86,6 @@ ACTIONS = (
     Action("confirm", ("C",), ("plan-soaking",), "confirm", "keep the change", 9, changes=True),
     Action("rollback", ("R",), ("plan-soaking", "plan-done"), "roll back", "take the change back", 8, changes=True),
     Action("extend", ("+",), ("plan-soaking",), "extend", "more time before it is taken back", 7, changes=True),
-    Action("release", ("D",), ("holds",), "release", "end this hold", 7, changes=True),
     Action("next_row", ("n",), ("route",), "next", "the next row of the table"),
     Action("previous_row", ("p",), ("route",), "previous", "the row before"),
 )  # fmt: skip

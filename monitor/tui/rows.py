@@ -19,10 +19,15 @@ MOST_PAGES = 12
 
 
 class Rows(Protocol):
-    """What a table shows.  ``total`` rows; ``complete`` once no more will be found."""
+    """What a table shows."""
 
-    total: int
-    complete: bool
+    @property
+    def total(self) -> int:
+        """How many there are."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether no more will be found."""
 
     def row(self, index: int) -> Row | None:
         """Return a row, None while it is not here."""

@@ -9,7 +9,7 @@ from textual.screen import ModalScreen
 
 from monitor.text.table import clean
 from monitor.tui.column import Column
-from monitor.tui.line import line
+from monitor.tui.line import Span, line
 from monitor.tui.lines import Lines, Painter
 from monitor.tui.rows import LocalRows
 from monitor.tui.table import Table
@@ -39,6 +39,7 @@ class Choice(ModalScreen[str | None]):
         self._marked = set(marked)
         self._several = several
         self._wide = wide
+        self.ready = False
 
     def compose(self) -> ComposeResult:
         """A title, the list, the keys."""
@@ -63,16 +64,16 @@ class Choice(ModalScreen[str | None]):
         if not self._several and self._marked:
             table.cursor_key = next(iter(self._marked))
         self.query_one("#choice-head", Lines).show([line((f" {self._title}", "title"))])
-        more = [("[space]", "key"), "mark  "] if self._several else []
+        more: list[str | Span] = [("[space]", "key"), "mark  "] if self._several else []
         keys = line(
             " ", *more, ("[enter]", "key"), "choose  " if not self._several else "done  ", ("[esc]", "key"), "leave it"
         )
         self.query_one("#choice-foot", Lines).show([keys])
-        table.focus()
+        self.set_focus(table)
+        self.ready = True
 
-    def on_key(self, event: Any) -> None:
-        """Move, mark, choose or leave."""
-        event.stop()
+    def take(self, event: Any) -> bool:
+        """Deal with a key: move, mark, choose or leave."""
         table = self.query_one(Table)
         steps = {"down": 1, "j": 1, "up": -1, "k": -1, "pagedown": table.page, "pageup": -table.page}
         if event.key in {"escape", "q"}:
@@ -91,6 +92,7 @@ class Choice(ModalScreen[str | None]):
             table.repaint()
         elif event.character and event.character.isprintable():
             self._jump(event.character)
+        return True
 
     def _jump(self, letter: str) -> None:
         """Move to the next row that begins with a letter."""

@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
 from monitor.errors import MonitorError
+from monitor.tui.keys import edit
 from monitor.tui.line import Line, line, wrapped
 from monitor.tui.lines import Lines, Painter
 from monitor.tui.link import said
@@ -75,6 +76,7 @@ class Decision(ModalScreen[str | None]):
         self._act = act
         self._danger = danger
         self._busy = False
+        self.ready = False
 
     def compose(self) -> ComposeResult:
         """What it is about, the fields, the buttons, and what went wrong."""
@@ -84,7 +86,12 @@ class Decision(ModalScreen[str | None]):
                 with Horizontal(classes="field"):
                     yield Lines(self._painter, id=f"label-{ask.name}")
                     yield Input(
-                        ask.value, placeholder=ask.hint, id=f"ask-{ask.name}", classes="prompt", compact=True, select_on_focus=False
+                        ask.value,
+                        placeholder=ask.hint,
+                        id=f"ask-{ask.name}",
+                        classes="prompt",
+                        compact=True,
+                        select_on_focus=False,
                     )
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
@@ -101,7 +108,8 @@ class Decision(ModalScreen[str | None]):
         keys = line(("  [tab]", "key"), "next  ", ("[enter]", "key"), "press the button  ", ("[esc]", "key"), "cancel")
         self.query_one("#decision-said", Lines).show([(), keys] if room else [])
         self._judge()
-        self.query_one("#cancel", Button).focus()
+        self.set_focus(self.query_one("#cancel", Button))
+        self.ready = True
 
     def _values(self) -> dict[str, str]:
         return {ask.name: self.query_one(f"#ask-{ask.name}", Input).value.strip() for ask in self._asks}
@@ -126,7 +134,10 @@ class Decision(ModalScreen[str | None]):
         missing = self._missing()
         self.query_one("#do", Button).set_class(self._busy or bool(missing), "-off")
         values = self._values()
-        wrong = next((found for ask in self._asks if ask.check and values[ask.name] and (found := ask.check(values[ask.name]))), "")
+        wrong = next(
+            (found for ask in self._asks if ask.check and values[ask.name] and (found := ask.check(values[ask.name]))),
+            "",
+        )
         if wrong:
             self._say(wrong)
 
@@ -141,32 +152,22 @@ class Decision(ModalScreen[str | None]):
             self.query_one("#decision-said", Lines).show([])
             self._judge()
 
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        """Enter in a field goes on to the next one, and from the last to the button; it does nothing by itself."""
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
         event.stop()
-        boxes = list(self.query(Input))
-        following = boxes[boxes.index(event.input) + 1 :]
-        do = self.query_one("#do", Button)
-        (following[0] if following else self.query_one("#cancel", Button) if do.has_class("-off") else do).focus()
+        self._press(event.button)
 
-    @on(Button.Pressed, "#cancel")
-    def _cancel(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.dismiss(None)
-
-    @on(Button.Pressed, "#do")
-    async def _do(self, event: Button.Pressed) -> None:
-        event.stop()
-        if self._busy:
-            return
-        if missing := self._missing():
-            self._say(missing)
-            return
-        self._busy = True
-        self._judge()
-        self._say("the daemon is at it…", "warn")
-        self.run_worker(self._run(), exclusive=True)
+    def _press(self, button: Button) -> None:
+        if button.id == "cancel":
+            self.dismiss(None)
+        elif not self._busy:
+            if missing := self._missing():
+                self._say(missing)
+                return
+            self._busy = True
+            self._judge()
+            self._say("the daemon is at it…", "warn")
+            self.run_worker(self._run(), exclusive=True)
 
     async def _run(self) -> None:
         try:
@@ -175,36 +176,50 @@ class Decision(ModalScreen[str | None]):
             self._busy = False
             self._judge()
             self._say(said(error))
-            self.query_one("#cancel", Button).focus()
+            self.set_focus(self.query_one("#cancel", Button))
             return
         self.dismiss(became)
 
-    def on_key(self, event: Any) -> None:
-        """Escape cancels, arrows walk like tab, and what is typed goes into the field that waits for it."""
-        # What is not taken here goes on to the application, where the keys of buttons and fields are bound.
-        if event.key == "escape":
-            event.stop()
-            self.dismiss(None)
-        elif event.key in {"down", "up"} or (event.key in {"left", "right"} and not isinstance(self.focused, Input)):
-            event.stop()
-            if event.key in {"down", "right"}:
-                self.focus_next()
-            else:
-                self.focus_previous()
-        elif event.is_printable and event.character:
-            # A field takes what it is typed itself; this was typed on a button, or while the focus was on its way.
-            event.stop()
-            self._type(event.character)
+    # Keys
 
-    def _type(self, letter: str) -> None:
-        if isinstance(self.focused, Input):
-            self.focused.insert_text_at_cursor(letter)
+    def take(self, event: Any) -> bool:
+        """Deal with a key: escape cancels, tab and arrows walk, and what is typed goes into the field that waits for it."""
+        here, key = self.focused, event.key
+        if key == "escape":
+            self.dismiss(None)
+        elif key == "enter":
+            self._enter(here)
+        elif key in {"tab", "down"}:
+            self._walk(1)
+        elif key in {"shift+tab", "up"}:
+            self._walk(-1)
+        elif isinstance(here, Input):
+            return edit(here, event)
+        elif key in {"left", "right"}:
+            self._walk(1 if key == "right" else -1)
+        elif event.is_printable and event.character and (box := self._waiting()) is not None:
+            self.set_focus(box)
+            box.cursor_position = len(box.value)
+            return edit(box, event)
+        return True
+
+    def _enter(self, here: Any) -> None:
+        """Press a button; in a field go on to the next one, and from the last to the button that does it, if it can be done."""
+        if isinstance(here, Button):
+            self._press(here)
             return
+        boxes = list(self.query(Input))
+        following = boxes[boxes.index(here) + 1 :] if here in boxes else []
+        self.set_focus(following[0] if following else self.query_one("#cancel" if self._missing() else "#do", Button))
+
+    def _walk(self, by: int) -> None:
+        places = [*self.query(Input), *self.query(Button)]
+        at = places.index(self.focused) if self.focused in places else 0
+        self.set_focus(places[(at + by) % len(places)])
+
+    def _waiting(self) -> Input | None:
+        """Return the first field that has to be filled in and is not, else the first one."""
         values = self._values()
         first = next((ask for ask in self._asks if (ask.must or ask.needed) and not values[ask.name]), None)
         ask = first or next(iter(self._asks), None)
-        if ask is not None:
-            box = self.query_one(f"#ask-{ask.name}", Input)
-            self.set_focus(box)
-            box.cursor_position = len(box.value)
-            box.insert_text_at_cursor(letter)
+        return None if ask is None else self.query_one(f"#ask-{ask.name}", Input)

@@ -26,6 +26,7 @@ class TextScreen(ModalScreen[None]):
         self._lines = list(lines)
         self._wait = wait
         self._left = 0
+        self.ready = False
 
     def compose(self) -> ComposeResult:
         """A title, the text, the keys."""
@@ -35,6 +36,7 @@ class TextScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Show it."""
+        self.ready = True
         self.draw()
 
     def on_resize(self) -> None:
@@ -56,9 +58,8 @@ class TextScreen(ModalScreen[None]):
         foot = line(("[esc]", "key"), "back  ", ("[arrows pgup pgdn]", "key"), "move  ", ("[c]", "key"), "copy all")
         self.query_one("#text-foot", Lines).show([(("─" * columns, "muted"),), spread(foot, (), columns)])
 
-    def on_key(self, event: Any) -> None:
-        """Scroll, copy, or leave."""
-        event.stop()
+    def take(self, event: Any) -> bool:
+        """Deal with a key: scroll, copy, or leave."""
         body = self.query_one("#text-body", Lines)
         page = max(1, body.size.height - 1)
         steps = {"down": 1, "j": 1, "up": -1, "k": -1, "pagedown": page, "space": page, "pageup": -page,
@@ -77,6 +78,7 @@ class TextScreen(ModalScreen[None]):
         elif event.key == "c":
             self.app.copy_to_clipboard("\n".join(plain(found) for found in self._lines))
             self.app.notify(f"copied {len(self._lines)} lines (OSC 52)")
+        return True
 
 
 def _from(found: Line, left: int) -> Line:

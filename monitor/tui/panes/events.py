@@ -10,7 +10,7 @@ from monitor.tui.column import Column, Row
 from monitor.tui.desk import Desk
 from monitor.tui.line import Line, Span, line, rule, wrapped
 from monitor.tui.lines import Lines
-from monitor.tui.pane import Pane, keyed
+from monitor.tui.pane import Matches, Pane, keyed, language
 from monitor.tui.table import Table
 
 TOKENS = {
@@ -47,6 +47,7 @@ class EventsPane(Pane):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk, id="events")
         self.filter = ""
+        self._matches: Matches | None = None
 
     def compose(self) -> ComposeResult:
         """The table, and the record under the cursor in full."""
@@ -74,18 +75,13 @@ class EventsPane(Pane):
     def arrive(self, filter: str = "", **_: Any) -> None:  # noqa: A002 - the word of the command line
         """Show what matches."""
         if filter:
-            self.filter = filter
+            self.set_filter(filter)
 
     def draw(self) -> None:
         """The table and the detail."""
         items = list(reversed(self.desk.link.events))
         if self.filter:
-            words = self.filter.lower()
-            items = [
-                item
-                for item in items
-                if words in f"{item.get('kind')} {item.get('detail')} {item.get('actor')}".lower()
-            ]
+            items = [item for item in items if self._matches is None or self._matches(item)]
         table = self.table
         table.fade = self.fade
         table.take(self.rows_of(keyed(items, "id")))
@@ -115,8 +111,9 @@ class EventsPane(Pane):
         self.table.open()
 
     def set_filter(self, text: str) -> None:
-        """Show only records with these words."""
+        """Show only records that match."""
         self.filter = text
+        self._matches = language().matcher(text, "events") if text else None
         self.redraw()
 
     def target(self) -> str:

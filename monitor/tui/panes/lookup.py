@@ -4,13 +4,13 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
-from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
 from monitor.text.table import clean
 from monitor.tui.cells import STATE_TOKENS
 from monitor.tui.desk import Desk
+from monitor.tui.keys import edit
 from monitor.tui.line import Line, line, rule, wrapped
 from monitor.tui.lines import Lines
 from monitor.tui.pane import Pane
@@ -35,7 +35,13 @@ class LookupPane(Pane):
     def compose(self) -> ComposeResult:
         """The question and the answer."""
         yield Lines(self.desk.painter, id="lookup-head")
-        yield Input(placeholder="an address, such as 10.1.5.20", id="lookup-input", classes="prompt", compact=True)
+        yield Input(
+            placeholder="an address, such as 10.1.5.20",
+            id="lookup-input",
+            classes="prompt",
+            compact=True,
+            select_on_focus=False,
+        )
         yield Lines(self.desk.painter, id="lookup-answer")
 
     def on_mount(self) -> None:
@@ -47,7 +53,7 @@ class LookupPane(Pane):
         if address:
             self._ask(address)
         else:
-            self.query_one(Input).focus()
+            self.screen.set_focus(self.query_one(Input))
 
     def _ask(self, text: str) -> None:
         bare = text.split("/", maxsplit=1)[0].strip()
@@ -66,17 +72,26 @@ class LookupPane(Pane):
         self.renew()
         self.screen.set_focus(None)
 
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._ask(event.value)
-
-    def on_key(self, event: Any) -> None:
-        """Up and down walk through what was asked before."""
-        if self.query_one(Input).has_focus and event.key in {"up", "down"} and self.asked:
+    def take(self, event: Any) -> bool:
+        """Deal with a key while the address is typed; up and down walk through what was asked before."""
+        box = self.query_one(Input)
+        if self.screen.focused is not box:
+            return False
+        if event.key == "enter":
+            self._ask(box.value)
+        elif event.key in {"up", "down"} and self.asked:
             self._back = min(max(self._back + (1 if event.key == "up" else -1), 0), len(self.asked))
-            self.query_one(Input).value = self.asked[-self._back] if self._back else ""
-            event.stop()
+            box.value = self.asked[-self._back] if self._back else ""
+            box.cursor_position = len(box.value)
+        elif event.key == "escape":
+            self.screen.set_focus(None)
+        elif (event.character or "") in "0123456789abcdefABCDEF.:/%" or not event.is_printable:
+            return edit(box, event)
+        else:
+            # No address has this letter: it is meant for the screen.
+            self.screen.set_focus(None)
+            return False
+        return True
 
     async def load(self) -> None:
         """Ask again: the answer changes with the tables."""

@@ -1,4 +1,4 @@
-"""Overview: is this node all right?"""
+"""Overview: whether this node is all right."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -11,7 +11,7 @@ from monitor.tui.column import Column, Row
 from monitor.tui.desk import Desk
 from monitor.tui.line import Line, Span, line, spread, wrapped
 from monitor.tui.lines import Lines
-from monitor.tui.pane import Pane, keyed
+from monitor.tui.pane import Matches, Pane, keyed, language
 from monitor.tui.table import Table
 
 
@@ -96,6 +96,7 @@ class PeersPane(Pane):
         self.items: list[dict[str, Any]] = []
         self.problems = False
         self.filter = ""
+        self._matches: Matches | None = None
         self._rates = Rates()
 
     def compose(self) -> ComposeResult:
@@ -135,13 +136,7 @@ class PeersPane(Pane):
         )
         shown = [item for item in self.items if not self.problems or trouble_of(item)]
         if self.filter:
-            words = self.filter.lower()
-            shown = [
-                item
-                for item in shown
-                if words
-                in f"{item.get('address')} {item.get('domain')} {item.get('asn')} {item.get('description')}".lower()
-            ]
+            shown = [item for item in shown if self._matches is None or self._matches(item)]
         table = self.table
         rows = keyed(shown, "source", "address")
         order = next((column.key for column in table.columns if column.title == table.sort and column.key), None)
@@ -191,6 +186,7 @@ class PeersPane(Pane):
         self.redraw()
 
     def set_filter(self, text: str) -> None:
-        """Show only peers with these words."""
+        """Show only peers that match."""
         self.filter = text
+        self._matches = language().matcher(text, "peers") if text else None
         self.redraw()

@@ -12,7 +12,7 @@ from monitor.tui.column import Column, Row
 from monitor.tui.desk import Desk
 from monitor.tui.line import Span, line, rule
 from monitor.tui.lines import Lines
-from monitor.tui.pane import Pane, keyed
+from monitor.tui.pane import Matches, Pane, keyed, language
 from monitor.tui.panes import plantold
 from monitor.tui.table import Table
 
@@ -98,7 +98,7 @@ class PlanPane(Pane):
         self.problems = False
         self.filter = ""
         self.group = ""
-        self._query: Any = None
+        self._query: Matches | None = None
         self._followed = ""
 
     def compose(self) -> ComposeResult:
@@ -247,9 +247,9 @@ class PlanPane(Pane):
     # What can be looked at
 
     def set_filter(self, text: str) -> None:
-        """Show only operations with these words; ``op=-`` and the like compare one of their values."""
+        """Show only operations that match."""
         self.filter = text
-        self._query = plantold.matcher(text) if text.strip() else None
+        self._query = language().matcher(text, "plan") if text else None
         self.redraw()
 
     def do_problems(self) -> None:

@@ -1,15 +1,14 @@
 """A plan as lines: its state and flow, what moves, the checks, who agreed, the soak.  Pure."""
 
-from collections.abc import Callable
 from typing import Any
 
 from monitor.text.plandoc import requirement
-from monitor.text.table import clean, duration, moment, number
+from monitor.text.table import clean, duration, number
 from monitor.tui.cells import PLAN_TOKENS, RISK_TOKENS, clock_time, mark, seconds_of, until
 from monitor.tui.column import Row
 from monitor.tui.line import Line, Span, bar, line, rule, spread, wrapped
 
-__all__ = ["PLAN_TOKENS", "detail", "head", "matcher", "people"]
+__all__ = ["PLAN_TOKENS", "detail", "head", "people"]
 
 FLOW = ("live", "frozen", "approvals", "window", "apply", "soak", "confirmed")
 
@@ -24,7 +23,7 @@ def head(document: dict[str, Any], change: dict[str, Any], columns: int, room: i
     state = str(document.get("state") or "live")
     if state in {"soaking", "applying", "rolling-back"}:
         return soak(document, columns, now)[: max(room, 12)]
-    found = [_title(document, columns), flow(document, change, now, columns)]
+    found = [_title(document, columns), flow(document, change, columns)]
     if state == "live" and not document.get("operations"):
         waiting = change.get("waiting") or []
         return [*found, *(_waiting(item, now) for item in waiting[:3])]
@@ -33,7 +32,7 @@ def head(document: dict[str, Any], change: dict[str, Any], columns: int, room: i
     if document.get("detail"):
         found += list(wrapped(str(document["detail"]), columns - 1, "warn", line(" "), " "))[:2]
     if state in {"frozen", "approved", "queued"}:
-        found += _asked(document, now)
+        found += _asked(document, now, columns)
     elif state != "live":
         found += _became(document, columns)
     left = room - len(found)
@@ -75,7 +74,7 @@ def _risk(document: dict[str, Any]) -> str:
     return next((risk for risk in ("high", "med", "low") if risk in risks), "")
 
 
-def flow(document: dict[str, Any], change: dict[str, Any], now: float, columns: int) -> Line:
+def flow(document: dict[str, Any], change: dict[str, Any], columns: int = 120) -> Line:
     """Return the way that a plan goes, with the place where it is."""
     state = str(document.get("state") or "live")
     at = _AT.get(state, -1)
@@ -93,11 +92,9 @@ def flow(document: dict[str, Any], change: dict[str, Any], now: float, columns: 
             continue
         word = words.get(name, name)
         token = "here" if place == at else "text" if 0 <= place < at else "muted"
-        spans += [(word, token), (" > ", "muted") if name != FLOW[-1] else ""]
+        spans += [(word, token), (" > " if columns >= 90 else ">", "muted") if name != FLOW[-1] else ""]
     if at < 0:
         spans += [("  ", "text"), (state, PLAN_TOKENS.get(state, "text"))]
-    if document.get("expires_at") and state in {"frozen", "approved", "queued"}:
-        return spread(line(*spans), line((f"expires in {until(document['expires_at'], now)} ", "warn")), columns)
     return line(*spans)
 
 
@@ -106,15 +103,15 @@ def _waiting(item: dict[str, Any], now: float) -> Line:
     return line((words, "accent"))
 
 
-def _asked(document: dict[str, Any], now: float) -> list[Line]:
+def _asked(document: dict[str, Any], now: float, columns: int) -> list[Line]:
     given = document.get("approvals") or {}
     words = requirement(document.get("requirement"))
     found = []
-    if words:
-        missing = given.get("missing")
-        found.append(
-            line((" NEEDS  ", "head"), words, (f"; still missing: {clean(missing)}" if missing else "", "warn"))
-        )
+    missing = given.get("missing")
+    left = line(
+        (" NEEDS  ", "head"), words or "nobody", (f"; still missing: {clean(missing)}" if missing else "", "warn")
+    )
+    found.append(spread(left, line((f"expires in {until(document.get('expires_at'), now)} ", "warn")), columns))
     window = document.get("window") or {}
     if window and not window.get("open"):
         found.append(line((" WINDOW ", "head"), (clean(window.get("text")), "warn")))
@@ -218,7 +215,7 @@ def soak(document: dict[str, Any], columns: int, now: float) -> list[Line]:
                 f" of {duration(whole)}",
             )
         )
-        words = f" ROLLS BACK at {moment(document['progress']['deadline'])} unless somebody confirms (C); R takes it back now"
+        words = f" ROLLS BACK at {clock_time(progress['deadline'])}Z unless somebody confirms (C); R takes it back now"
         found += [line((words, token))]
     probes = document.get("probes") or []
     if probes:
@@ -306,20 +303,3 @@ def people(document: dict[str, Any], columns: int) -> list[Line]:
     elif "soak" in document:
         found.append(line(("then: applied at once, no soak", "warn")))
     return found
-
-
-def matcher(text: str) -> Callable[[Row], bool]:
-    """Return a test of an operation for *text*: words that occur in it, and ``name=value`` of one of its values."""
-    parts = text.split()
-
-    def one(part: str, row: Row) -> bool:
-        name, sign, value = part.partition("=")
-        value = value.strip('"')
-        if sign and name in {"op", "domain", "risk", "class", "rule", "table", "prefix"}:
-            return str(row.get(name)) == value
-        words = " ".join(
-            str(row.get(key) or "") for key in ("prefix", "domain", "before", "after", "class", "rule", "effect")
-        )
-        return part.lower() in words.lower()
-
-    return lambda row: all(one(part, row) for part in parts)

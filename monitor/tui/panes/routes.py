@@ -106,8 +106,7 @@ class RoutesPane(Pane):
     def _changed(self) -> None:
         self.loaded_at = self.desk.now()
         self.failure = ""
-        if self.desk.still is None:
-            self.table.renew()
+        self.table.renew()
         self.redraw()
 
     def _failed(self, error: MonitorError) -> None:
