@@ -73,8 +73,9 @@ def open_terminal(
 
     def connect() -> object:
         from monitor.api.client import Client  # noqa: PLC0415 - in the thread of the first call: the screen is drawn before
+        from monitor.tui.link import CALL_SECONDS  # noqa: PLC0415
 
-        return Client(folder)
+        return Client(folder, CALL_SECONDS)
 
     return run(Options(looks=looks, run_dir=folder, mouse=mouse, read_only=read_only, idle=idle), connect, words())  # type: ignore[arg-type]
 

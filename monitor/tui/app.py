@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from textual import events
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import App, ComposeResult
 from textual.containers import Vertical
-from textual.markup import escape
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
@@ -22,9 +21,10 @@ from monitor.tui.deciding import Decider
 from monitor.tui.desk import Desk
 from monitor.tui.dialogs.choice import Choice
 from monitor.tui.dialogs.decision import Ask, Decision
+from monitor.tui.dialogs.palette import Palette
 from monitor.tui.dialogs.text import TextScreen
 from monitor.tui.keys import sign
-from monitor.tui.line import Line, line
+from monitor.tui.line import Line, cut, line
 from monitor.tui.lines import Lines, Painter
 from monitor.tui.link import Link
 from monitor.tui.looks import THEMES, Looks
@@ -39,7 +39,7 @@ from monitor.tui.panes.plan import PlanPane
 from monitor.tui.panes.route import RoutePane
 from monitor.tui.panes.routes import RoutesPane
 from monitor.tui.prompt import Prompt
-from monitor.tui.registry import ACTIONS, Action, at
+from monitor.tui.registry import ACTIONS, Action, at, key_word
 from monitor.tui.tables import TableActions
 from monitor.tui.word import Word
 
@@ -55,6 +55,9 @@ SAID_SECONDS = 8.0
 """How long something that was said stays in the footer."""
 
 
+DIALOGS = (Decision, Choice, Palette, TextScreen)
+
+
 class Frame(Screen[None]):
     """The one screen below all dialogs."""
 
@@ -67,8 +70,7 @@ class BgpmonApp(App[int]):
     """
 
     CSS_PATH = "bgpmon.tcss"
-    ENABLE_COMMAND_PALETTE = True
-    COMMAND_PALETTE_BINDING = "ctrl+p"
+    ENABLE_COMMAND_PALETTE = False
     BINDINGS = []  # noqa: RUF012 - every key is the registry's
 
     def __init__(
@@ -93,6 +95,7 @@ class BgpmonApp(App[int]):
         self._small = False
         self._keys: deque[events.Key] = deque()
         self._lost_at = 0.0
+        self._refreshing = False
         self._copied = ""
         self.mouse_on = False
         link.heard, link.changed = self._heard, self._link_changed
@@ -129,6 +132,7 @@ class BgpmonApp(App[int]):
         self.link.start()
         self.prompt.complete = self._complete
         self.prompt.told = self._prompted
+        self.prompt.drawn = self.draw_frame
         self.set_interval(TICK_SECONDS, self._tick)
         self.call_after_refresh(self._start)
 
@@ -169,7 +173,9 @@ class BgpmonApp(App[int]):
             self.desk.printed.append(f"bgpmon: left after {duration(self._idle)} without a key; the daemon goes on")
             self.exit(0)
             return
-        self.run_worker(self._refresh(), group="status", exclusive=True)
+        if not self._refreshing:
+            self._refreshing = True
+            self.run_worker(self._refresh(), group="status")
         if not self._small and self.desk.still is None:
             self.pane.tick()
         self.draw_frame()
@@ -179,6 +185,8 @@ class BgpmonApp(App[int]):
             await self.link.refresh()
         except MonitorError:
             return  # the link says so by itself
+        finally:
+            self._refreshing = False
         self.draw_frame()
         if not self._small:
             self.pane.redraw()
@@ -228,7 +236,9 @@ class BgpmonApp(App[int]):
         for name in ("#rule-top", "#rule-bottom"):
             self.query_one(name, Lines).show([(("─" * columns, "muted"),)])
         said_at, text, token = self._said
-        if text and time.monotonic() - said_at < SAID_SECONDS:
+        if self.prompt.is_open:
+            foot = cut(line(" ", *self.prompt.saying), columns)
+        elif text and time.monotonic() - said_at < SAID_SECONDS:
             foot = line(("» " if not self.painter.looks.ascii else "> ", token), (clean(text), token))
         else:
             foot = bars.footer(
@@ -299,7 +309,7 @@ class BgpmonApp(App[int]):
             getattr(self._decider, name)(what["document"])
 
     def do_back(self) -> None:
-        """Go back; take a filter off first."""
+        """Go back to what was shown before; from nowhere to the overview."""
         pane = self.pane
         if isinstance(pane, PlanPane) and pane.listing:
             pane.listing = False
@@ -333,12 +343,12 @@ class BgpmonApp(App[int]):
     async def _take_keys(self) -> None:
         while self._keys:
             top = self.screen
-            if isinstance(top, Decision | Choice | TextScreen) and not top.ready:
+            if isinstance(top, DIALOGS) and not top.ready:
                 # It is being built; what was typed for it waits.
                 self.set_timer(0.01, self._take_keys)
                 return
             event = self._keys.popleft()
-            if isinstance(top, Decision | Choice | TextScreen):
+            if isinstance(top, DIALOGS):
                 taken = top.take(event)
             elif isinstance(top, Frame):
                 taken = self.prompt.take(event) if self.prompt.is_open else self._take(event)
@@ -484,18 +494,20 @@ class BgpmonApp(App[int]):
 
     def do_palette(self) -> None:
         """Look for an action or a command."""
-        self.action_command_palette()
+        actions = {item.name: item for item in at(self.pane.places()).values() if item.name != "palette"}
+        items = [
+            {"key": name, "name": f"{action.word}  [{key_word(action.keys[0])}]", "text": action.text}
+            for name, action in actions.items()
+        ]
+        items += [{"key": f":{word.words}", "name": f":{word.words}", "text": word.text} for word in self.desk.words]
 
-    def get_system_commands(self, screen: Screen[Any]) -> Any:
-        """Offer every action that works here, and every command."""
-        del screen
-        for action in {item.name: item for item in at(self.pane.places()).values()}.values():
-            if action.name != "palette":
-                yield SystemCommand(
-                    f"{action.word}  ({action.keys[0]})", escape(action.text), lambda action=action: self.act(action)
-                )
-        for word in self.desk.words:
-            yield SystemCommand(f":{word.words}", escape(word.text), lambda word=word: self.prompt.open(":", f"{word.words} "))
+        def chosen(name: str | None) -> None:
+            if name and name.startswith(":"):
+                self.prompt.open(":", f"{name[1:]} ")
+            elif name:
+                self.act(actions[name])
+
+        self.push_screen(Palette(self.painter, items), chosen)
 
     # Typing
 
@@ -524,16 +536,20 @@ class BgpmonApp(App[int]):
     def on_prompt_typed(self, event: Prompt.Typed) -> None:
         """Say whether it makes sense, while it is typed."""
         if event.sign == ":":
-            self.prompt.say(self._commander.said(event.text))
+            self._say_of_prompt(self._commander.said(event.text))
             return
         wrong = language().check(event.text, self._here[0])
         if wrong:
-            self.prompt.say(line(("!! ", "bad"), (wrong, "bad")))
+            self._say_of_prompt(line(("!! ", "bad"), (wrong, "bad")))
         else:
-            self.prompt.say(line(("ok", "ok")))
+            self._say_of_prompt(line(("ok", "ok")))
             if isinstance(self.pane, RoutesPane):
                 self.pane.try_filter(event.text)
                 self.set_timer(0.05, self._say_found)
+
+    def _say_of_prompt(self, found: Line) -> None:
+        self.prompt.saying = found
+        self.draw_frame()
 
     def _say_found(self) -> None:
         if (
@@ -541,7 +557,7 @@ class BgpmonApp(App[int]):
             and isinstance(self.pane, RoutesPane)
             and not language().check(self.prompt.text, "routes")
         ):
-            self.prompt.say(line(("ok  ", "ok"), self.pane.found()))
+            self._say_of_prompt(line(("ok  ", "ok"), self.pane.found()))
             if not self.pane.rows.complete:
                 self.set_timer(0.2, self._say_found)
 
@@ -558,7 +574,7 @@ class BgpmonApp(App[int]):
             return
         if wrong := language().check(event.text, self._here[0]):
             self.prompt.open("/", event.text)
-            self.prompt.say(line(("!! ", "bad"), (wrong, "bad")))
+            self._say_of_prompt(line(("!! ", "bad"), (wrong, "bad")))
             return
         if self._here[0] == "routes":
             self._here = ("routes", {"filter": event.text})

@@ -138,3 +138,8 @@ def short_way(value: object) -> str:
     words = clean(value)
     head, found, _ = words.rpartition(" metric ")
     return (head if found else words).replace("via ", "").replace(" dev ", " ").replace("direct", "")
+
+
+def text_or_nothing(row: Row, name: str) -> str:
+    """Return an item's value, or a blank where it has none."""
+    return clean(row[name]) if row.get(name) else ""

@@ -33,20 +33,32 @@ class Column:
     wide: bool = False
 
 
+def narrowest(column: Column, wanted: Mapping[str, int]) -> int:
+    """Return the least width of a column: one of numbers is never cut, since a number that lost digits is another one."""
+    if not column.right:
+        return column.least
+    return min(max(column.least, wanted.get(column.title, 0)), column.most)
+
+
 def chosen(
-    columns: Sequence[Column], room: int, hidden: frozenset[str] = frozenset(), *, wide: bool = False
+    columns: Sequence[Column],
+    room: int,
+    wanted: Mapping[str, int],
+    hidden: frozenset[str] = frozenset(),
+    *,
+    wide: bool = False,
 ) -> list[Column]:
-    """Return the columns that fit *room* at their narrowest, in their order."""
+    """Return the columns that fit *room* at their narrowest, in their order; the highest ranks are given up first."""
     kept = [column for column in columns if column.title not in hidden and (wide or not column.wide)]
     by_rank = sorted(kept, key=lambda column: column.rank, reverse=True)
-    while len(kept) > 1 and sum(column.least for column in kept) + GAP * (len(kept) - 1) > room:
+    while len(kept) > 1 and sum(narrowest(column, wanted) for column in kept) + GAP * (len(kept) - 1) > room:
         kept.remove(by_rank.pop(0))
     return kept
 
 
 def widths(columns: Sequence[Column], room: int, wanted: Mapping[str, int]) -> list[int]:
-    """Return how wide each of *columns* is: as *wanted* by title within its bounds, while there is room; ranks come first."""
-    found = {column.title: min(column.least, room) for column in columns}
+    """Return how wide each of *columns* is: as *wanted* by title within its bounds, while there is room; low ranks come first."""
+    found = {column.title: min(narrowest(column, wanted), room) for column in columns}
     left = room - sum(found.values()) - GAP * (len(columns) - 1)
     for column in sorted(columns, key=lambda item: item.rank):
         more = min(max(wanted.get(column.title, column.least), column.least), column.most) - found[column.title]

@@ -274,9 +274,10 @@ class Decider:
             return f"plan #{clean(document.get('number'))} is confirmed: it stays"
 
         bad = [item for item in document.get("probes") or [] if item.get("verdict") not in ("ok", "recovered")]
+        well = ("all well", "ok") if document.get("probes") else ("none are configured", "warn")
         told = [fact("digest", (clean(document.get("short")), "accent")), fact("changes", *mark(document.get("summary"))),
                 fact("deadline", f"rolls back in {until(progress.get('deadline'), self._desk.now())} otherwise"),
-                fact("probes", (f"{len(bad)} not well", "bad") if bad else ("all well", "ok"))]  # fmt: skip
+                fact("probes", (f"{len(bad)} not well", "bad") if bad else well)]  # fmt: skip
         asks = [Ask("block", "first block of the digest", "", "four characters", must=block(document))]
         self._open(f"KEEP PLAN #{clean(document.get('number'))}", told, asks, "Confirm", act)
 

@@ -11,8 +11,11 @@ from monitor.errors import DaemonUnreachable, MonitorError
 THREADS = 6
 """Calls at once: one waits for events, the others answer the screen."""
 
-EVENTS_WAIT = 20.0
-"""Seconds that the daemon holds a question for events."""
+CALL_SECONDS = 10.0
+"""How long the daemon may take to answer a screen."""
+
+EVENTS_WAIT = 6.0
+"""Seconds that the daemon holds a question for events; well below what any call may take."""
 
 EVENTS_SECONDS = 6 * 3600.0
 """How far back the records go that are asked for first."""

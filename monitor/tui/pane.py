@@ -40,6 +40,7 @@ class Pane(Vertical):
         self.asked_at = 0.0
         self.failure = ""
         self._loading: asyncio.Task[None] | None = None
+        self._again = False
 
     # What a screen makes of itself
 
@@ -95,13 +96,14 @@ class Pane(Vertical):
 
     def renew(self) -> None:
         """Ask the daemon now; what was heard until now stays on the screen."""
-        if self._loading is not None:
-            self._loading.cancel()
         self.asked_at = self.desk.now()
+        if self._loading is not None:
+            # A call in a thread cannot be taken back: asking over and over would only fill the queue of a slow daemon.
+            self._again = True
+            return
         self._loading = asyncio.create_task(self._load())
 
     async def _load(self) -> None:
-        me = asyncio.current_task()
         try:
             await self.load()
             self.loaded_at = self.desk.now()
@@ -109,9 +111,11 @@ class Pane(Vertical):
         except MonitorError as error:
             self.failure = said(error)
         finally:
-            if self._loading is me:
-                self._loading = None
+            self._loading = None
         self.redraw()
+        if self._again:
+            self._again = False
+            self.renew()
 
     def redraw(self) -> None:
         """Draw, unless the display is held still or there is no room yet."""

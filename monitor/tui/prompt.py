@@ -21,8 +21,7 @@ class Prompt(Horizontal):
     DEFAULT_CSS = """
     Prompt { height: 1; display: none; }
     Prompt > #prompt-sign { width: 2; height: 1; }
-    Prompt > #prompt-text { width: 2fr; }
-    Prompt > #prompt-said { width: 3fr; height: 1; }
+    Prompt > #prompt-text { width: 1fr; }
     """
 
     class Typed(Message):
@@ -43,6 +42,8 @@ class Prompt(Horizontal):
         super().__init__(id="prompt")
         self._painter = painter
         self.sign = ""
+        self.saying: Line = ()
+        self.drawn: Callable[[], None] = lambda: None
         self.complete: Callable[[str, str], list[str]] = lambda _sign, _text: []
         self.told: Callable[[Prompt.Typed], None] = lambda _: None
         """Is told at once what was entered or given up, so that the next key finds things as they are then."""
@@ -52,10 +53,9 @@ class Prompt(Horizontal):
         self._offer = -1
 
     def compose(self) -> ComposeResult:
-        """The sign, the text, and what is said of it."""
+        """The sign and the text."""
         yield Lines(self._painter, id="prompt-sign")
         yield Input(id="prompt-text", classes="prompt", compact=True, select_on_focus=False)
-        yield Lines(self._painter, id="prompt-said")
 
     @property
     def is_open(self) -> bool:
@@ -85,8 +85,9 @@ class Prompt(Horizontal):
         self.display = False
 
     def say(self, found: Line) -> None:
-        """Say something about what is typed."""
-        self.query_one("#prompt-said", Lines).show([(("  ", "text"), *found)])
+        """Say something about what is typed; it is drawn where the keys else are."""
+        self.saying = found
+        self.drawn()
 
     def take(self, event: Any) -> bool:
         """Deal with a key while something is typed."""

@@ -62,6 +62,7 @@ ACTIONS = (
     Action("open", ("enter",), TABLE, "open", "open what is under the cursor", 9),
     Action("explain", ("e",), ("routes", "plan", "events"), "explain", "why this route is there, or not", 7),
     Action("history_here", ("v",), ("routes", "plan", "route"), "history", "what was done to this prefix"),
+    Action("plan_row", ("o",), ("routes", "route"), "plan row", "the operation of the live plan on this prefix", 5),
     Action("sort", ("s",), TABLE, "sort", "choose what to sort by", 5),
     Action("sort_left", ("<",), TABLE, "sort left", "sort by the column on the left"),
     Action("sort_right", (">",), TABLE, "sort right", "sort by the column on the right"),

@@ -154,9 +154,9 @@ class Table(ScrollView, can_focus=True):
         room = self.size.width
         if room <= 0:
             return
-        columns = chosen(self.columns, room, self.hidden, wide=self.wide)
         shown = [row for at in range(self._first, self._first + self.page) if (row := self.rows.row(at)) is not None]
-        self._wanted = wish(columns, shown, self._wanted)
+        self._wanted = wish(self.columns, shown, self._wanted)
+        columns = chosen(self.columns, room, self._wanted, self.hidden, wide=self.wide)
         layout = list(zip(columns, widths(columns, room, self._wanted), strict=True))
         if layout != self._layout:
             self._layout = layout

@@ -47,7 +47,7 @@ class Decision(ModalScreen[str | None]):
         background: ansi_default; scrollbar-size-vertical: 0; }
     Decision Lines { width: 100%; }
     Decision .field { height: 1; }
-    Decision .field > Lines { width: 26; }
+    Decision .field > Lines { width: 27; }
     Decision .field > Input { width: 1fr; }
     Decision .buttons { height: 1; margin-top: 1; align-horizontal: center; }
     Decision Button, Decision Button:hover { margin: 0 2; border: none !important; height: 1; min-width: 10;

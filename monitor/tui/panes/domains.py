@@ -70,15 +70,15 @@ def columns() -> list[Column]:
         Column("TABLE", lambda row: (clean(row.get("table")), "text"), 5, 10, 6, right=True),
         Column("RCVD", count("received"), 7, 11, 8, right=True),
         Column("BEST", count("best"), 7, 11, 5, right=True),
-        Column("FIB", count("installed"), 7, 11, 1, right=True),
-        Column("ADD", op("add", "+", "add"), 5, 10, 2, right=True),
+        Column("FIB", count("installed"), 7, 11, 2, right=True),
+        Column("ADD", op("add", "+", "add"), 5, 10, 1, right=True),
         Column("CHG", op("change", "~", "change"), 4, 10, 2, right=True),
         Column("DEL", op("remove", "-", "delete"), 4, 10, 2, right=True),
         Column("HELD", count("held", "hold"), 4, 9, 5, right=True),
         Column("FAIL", count("failed", "bad"), 4, 9, 3, right=True),
         Column("FOREIGN", count("foreign", "foreign"), 7, 9, 9, right=True),
         Column("DRIFT", count("drift", "bad"), 5, 9, 6, right=True),
-        Column("FIB=RIB", match, 8, 16, 1, right=True),
+        Column("FIB=RIB", match, 8, 16, 2, right=True),
     ]
 
 

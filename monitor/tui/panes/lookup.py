@@ -103,7 +103,9 @@ class LookupPane(Pane):
 
     def draw(self) -> None:
         """The answer, in three parts and a verdict."""
-        head = line((" Where would this go?  ", "title"), ("type an address and press enter; i asks anew", "muted"))
+        head = line(
+            (" Where would this go?  ", "title"), ("type an address, enter; esc leaves the field, i asks anew", "muted")
+        )
         self.lines("lookup-head").show([head])
         found: list[Line] = []
         if self.wrong:
@@ -141,6 +143,12 @@ class LookupPane(Pane):
     def target(self) -> str:
         """Return the address."""
         return self.address
+
+    def do_lookup_here(self) -> None:
+        """Ask for another address."""
+        box = self.query_one(Input)
+        box.value = ""
+        self.screen.set_focus(box)
 
     def do_copy(self) -> None:
         """Copy the answer as text."""

@@ -87,28 +87,33 @@ class OverviewPane(Pane):
         main = width - SIDE if wide else width
         if wide:
             side.styles.width = SIDE
-        status = self.desk.status
-        families = domains.rows_of(status.get("domains") or [])
-        rates = self._rate_lines(width) if height >= 20 and not wide else []
-        rest = height - 3 - len(rates)
-        room_domains = min(len(families) + 1, max(2, rest // 3))
+        families = domains.rows_of(self.desk.status.get("domains") or [])
         shown = [item for item in self.peers if not self.problems or peers.trouble_of(item)]
+        rates = self._rate_lines(width) if height >= 20 and not wide else []
+        head = 1 if height >= 14 else 0
+        # What is left below the two heads of the tables goes to the peers first, then to the domains, then to the rest.
+        left = height - 1 - head - len(rates)
         room_events = 0 if height < 16 else min(6, max(2, height // 6))
         room_look = min(12, max(0, height - 28)) if tall else 0
-        room_peers = max(2, min(len(shown) + 1, rest - room_domains - room_events - room_look))
+        left -= room_events + room_look
+        room_domains = min(len(families) + 1, max(2, left // 2))
+        room_peers = max(2, min(len(shown) + 1, left - room_domains))
+        room_domains = max(room_domains, min(len(families) + 1, left - room_peers))
         self._table(
-            "overview-peers", keyed(shown, "source", "address"), room_peers, key=lambda row: not peers.trouble_of(row)
+            "overview-peers",
+            keyed(shown, "source", "address"),
+            room_peers,
+            key=lambda row: not peers.trouble_of(row),
         )
         self._table("overview-domains", families, room_domains)
         self.lines("overview-peers-head").show([self._peers_head(main)], fade=self.fade)
-        self.lines("overview-domains-head").show([rule(main, "DOMAINS")] if height >= 14 else [], fade=self.fade)
+        self.lines("overview-domains-head").show([rule(main, "DOMAINS")] * head, fade=self.fade)
         self.lines("overview-rates").show(rates, fade=self.fade)
         if wide:
             side.show([(("│ ", "muted"), *found) for found in self._side(SIDE - 2)], fade=self.fade)
         self.lines("overview-look").show(self._look_lines(width, room_look) if room_look else [], fade=self.fade)
-        used = 2 + room_peers + room_domains + len(rates) + room_look
-        left = max(room_events, height - used) if room_events else max(0, height - used)
-        self.lines("overview-events").show(self._event_lines(width, left), fade=self.fade)
+        used = 1 + head + room_peers + room_domains + len(rates) + room_look
+        self.lines("overview-events").show(self._event_lines(width, max(0, height - used)), fade=self.fade)
 
     def _table(self, name: str, rows: list[Row], height: int, key: Any = None) -> None:
         table = self.query_one(f"#{name}", Table)
@@ -126,7 +131,8 @@ class OverviewPane(Pane):
         best, paths = (sum(row.get(name) or 0 for row in rows) for name in ("best", "received"))
         left = line(" PEERS  ", (f"{up} up", "ok" if up else "muted"), "  ", (f"{down} DOWN", "bad" if down else "muted"),
                     "  ", (f"{other} other", "muted"))  # fmt: skip
-        return spread(left, line(f"ROUTES  best {number(best)}  paths {number(paths)} "), columns)
+        right = line(f"ROUTES  best {number(best)}  paths {number(paths)} ") if columns >= 60 else ()
+        return spread(left, right, columns)
 
     def _rate_lines(self, columns: int) -> list[Line]:
         rates = self.desk.status.get("rates") or {}

@@ -60,8 +60,8 @@ def columns(desk: Desk) -> list[Column]:
         Column("BEST", counted("best"), 6, 11, 3, right=True, key=lambda row: total(row, "best")),
         Column("UPD/S", rate, 6, 8, 6, right=True, key=lambda row: row.get("rate") or 0),
         Column("AUTH", lambda row: ("yes", "ok") if row.get("authenticated") else ("no", "muted"), 4, 4, 9),
-        Column("LAST DOWN", lambda row: (clean(row.get("last_down_reason") or ""), "warn"), 10, 30, 8),
-        Column("DESCRIPTION", lambda row: (clean(row.get("description") or ""), "muted"), 11, 40, 10),
+        Column("LAST DOWN", lambda row: (clean(row["last_down_reason"]) if row.get("last_down_reason") else "", "warn"), 10, 30, 8),
+        Column("DESCRIPTION", lambda row: (clean(row["description"]) if row.get("description") else "", "muted"), 11, 40, 10),
     ]  # fmt: skip
 
 

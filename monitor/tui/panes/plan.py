@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from monitor.text.table import clean, number
-from monitor.tui.cells import OP_TOKENS, RISK_TOKENS, short_way
+from monitor.tui.cells import OP_TOKENS, RISK_TOKENS, short_way, text_or_nothing
 from monitor.tui.column import Column, Row
 from monitor.tui.desk import Desk
 from monitor.tui.line import Span, line, rule
@@ -41,13 +41,13 @@ def columns() -> list[Column]:
         Column("DOMAIN", lambda row: (clean(row.get("domain")), "text"), 7, 18, 5, key=lambda row: str(row.get("domain"))),
         Column("NOW", text("before", "no route"), 14, 44, 3),
         Column("THEN", text("after", "removed"), 14, 44, 2),
-        Column("EFFECT", lambda row: (clean(row.get("effect") or ""), "text"), 20, 70, 7),
-        Column("RISK", lambda row: (clean(row.get("risk") or ""), RISK_TOKENS.get(str(row.get("risk")), "text")), 4, 4, 1,
+        Column("EFFECT", lambda row: (text_or_nothing(row, "effect"), "text"), 20, 70, 7),
+        Column("RISK", lambda row: (text_or_nothing(row, "risk"), RISK_TOKENS.get(str(row.get("risk")), "text")), 4, 4, 1,
                key=lambda row: ("low", "med", "high").index(row["risk"]) if row.get("risk") in RISK_TOKENS else -1),
-        Column("CLASS", lambda row: (clean(row.get("class") or ""), "muted"), 9, 20, 8, key=lambda row: str(row.get("class"))),
-        Column("DECISION", lambda row: (clean(row.get("decision") or ""), "text"), 10, 14, 9,
+        Column("CLASS", lambda row: (text_or_nothing(row, "class"), "muted"), 9, 20, 8, key=lambda row: str(row.get("class"))),
+        Column("DECISION", lambda row: (text_or_nothing(row, "decision"), "text"), 10, 14, 9,
                key=lambda row: str(row.get("decision"))),
-        Column("RULE", lambda row: (clean(row.get("rule") or ""), "muted"), 6, 20, 10, key=lambda row: str(row.get("rule"))),
+        Column("RULE", lambda row: (text_or_nothing(row, "rule"), "muted"), 6, 20, 10, key=lambda row: str(row.get("rule"))),
     ]  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def plan_columns() -> list[Column]:
         Column("DIGEST", lambda row: (clean(row.get("short")), "text"), 14, 14, 2),
         Column("CHANGES", summary, 12, 24, 3),
         Column(
-            "RISK", lambda row: (clean(row.get("risk") or ""), RISK_TOKENS.get(str(row.get("risk")), "text")), 4, 4, 4
+            "RISK", lambda row: (text_or_nothing(row, "risk"), RISK_TOKENS.get(str(row.get("risk")), "text")), 4, 4, 4
         ),
         Column("FROZEN", text("created_at"), 19, 20, 5),
         Column("BY", text("frozen_by"), 6, 20, 6),
@@ -100,6 +100,7 @@ class PlanPane(Pane):
         self.group = ""
         self._query: Matches | None = None
         self._followed = ""
+        self._seek = ""
 
     def compose(self) -> ComposeResult:
         """What it does, the operations, and the one under the cursor."""
@@ -138,9 +139,10 @@ class PlanPane(Pane):
             kind = ("plan-frozen",)
         return (*kind, "plan", "table", "all")
 
-    def arrive(self, digest: str | None = None, listing: bool = False, **_: Any) -> None:  # noqa: FBT001, FBT002
-        """Show the plan of *digest*, the live one for an empty one, or the list."""
+    def arrive(self, digest: str | None = None, listing: bool = False, prefix: str = "", **_: Any) -> None:  # noqa: FBT001, FBT002
+        """Show the plan of *digest*, the live one for an empty one, with the cursor on *prefix*; or the list."""
         self.listing = listing
+        self._seek = prefix
         if digest is not None and digest != self.digest:
             self.digest, self.document, self.loaded_at = digest, {}, 0.0
         elif digest is None and not listing and not self.digest:
@@ -195,6 +197,7 @@ class PlanPane(Pane):
             head.append(line((f" {number(len(shown))} rows: {', '.join(word for word in words if word)}", "warn")))
         self.lines("plan-head").show(head, fade=self.fade)
         operations.fade = self.fade
+        self._sought(operations, shown)
         operations.take(self.rows_of(shown))
         wide = width >= WIDE
         row = operations.row
@@ -209,6 +212,17 @@ class PlanPane(Pane):
         self.lines("plan-detail").show(detail, fade=self.fade)
         self.lines("plan-people").display = wide
         self.lines("plan-people").show([(("│ ", "muted"), *found) for found in people], fade=self.fade)
+
+    def _sought(self, table: Table, rows: list[Row]) -> None:
+        """Put the cursor on the operation that was asked for, or say that it is not here."""
+        if not self._seek or not self.loaded_at or not self.document:
+            return
+        prefix, self._seek = self._seek, ""
+        key = next((str(row["key"]) for row in rows if row.get("prefix") == prefix), "")
+        if key:
+            table.cursor_key = key
+        else:
+            self.desk.say(f"{prefix} is not among the {number(len(rows))} operations shown here")
 
     def _rows(self) -> list[Row]:
         items = self.document.get("operations") or []

@@ -29,6 +29,7 @@ def head(document: dict[str, Any], change: dict[str, Any], columns: int, room: i
         return [*found, *(_waiting(item, now) for item in waiting[:3])]
     if state == "live":
         found += [_waiting(item, now) for item in (change.get("waiting") or [])[:2]]
+        found += [_kept_out(item, now) for item in (change.get("holds") or [])[:2]]
     if document.get("detail"):
         found += list(wrapped(str(document["detail"]), columns - 1, "warn", line(" "), " "))[:2]
     if state in {"frozen", "approved", "queued"}:
@@ -39,7 +40,7 @@ def head(document: dict[str, Any], change: dict[str, Any], columns: int, room: i
     effect = document.get("effect") or {}
     checks = _checks(effect, columns)
     tables = _tables(effect, columns)
-    if left > 2:
+    if left > 2 and state in {"live", "frozen", "approved", "queued"}:
         found += checks[: max(1, left - 1 - min(len(tables), left // 2))]
         found += tables[: max(0, room - len(found) - 1)]
     if document.get("truncated"):
@@ -101,6 +102,11 @@ def flow(document: dict[str, Any], change: dict[str, Any], columns: int = 120) -
 def _waiting(item: dict[str, Any], now: float) -> Line:
     words = f" plan #{clean(item.get('number'))} is {clean(item.get('state'))}, expires in {until(item.get('expires_at'), now)}: l lists the frozen plans"
     return line((words, "accent"))
+
+
+def _kept_out(item: dict[str, Any], now: float) -> Line:
+    words = f" hold {clean(item.get('id'))} keeps {clean(item.get('filter'))} out for {until(item.get('until'), now)}: {clean(item.get('reason'))}"
+    return line((words, "hold"))
 
 
 def _asked(document: dict[str, Any], now: float, columns: int) -> list[Line]:

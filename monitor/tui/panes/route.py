@@ -200,6 +200,10 @@ class RoutePane(Pane):
         """What was done to this prefix, in full."""
         self.desk.go("command", text=f"history {self.prefix}")
 
+    def do_plan_row(self) -> None:
+        """The operation of the live plan on this prefix."""
+        self.desk.go("plan", digest="", prefix=self.prefix)
+
     def _step(self, by: int) -> None:
         self.desk.go("route_beside", by=by)
 

@@ -17,6 +17,9 @@ from monitor.tui.pane import Pane
 from monitor.tui.rows import WindowRows
 from monitor.tui.table import Table
 
+GROWING_SECONDS = 0.2
+"""How often a view that is not complete is looked at."""
+
 
 def columns() -> list[Column]:
     """Return the columns of a table of routes."""
@@ -60,6 +63,7 @@ class RoutesPane(Pane):
         self.typing = False
         self.rows = WindowRows(desk.link.ask, self._changed, self._failed)
         self._opened: tuple[Any, ...] | None = None
+        self._looks_again = False
 
     def compose(self) -> ComposeResult:
         """The facts of the view, its rows, and what the signs mean."""
@@ -104,6 +108,8 @@ class RoutesPane(Pane):
         self.table.move_to(0)
 
     def _changed(self) -> None:
+        if not self.children:  # what was asked for at the end comes after it
+            return
         self.loaded_at = self.desk.now()
         self.failure = ""
         self.table.renew()
@@ -126,10 +132,6 @@ class RoutesPane(Pane):
         heard = self.loaded_at
         await super()._load()
         self.loaded_at = heard or self.loaded_at
-
-    def tick(self) -> None:
-        """As every screen; a view that is not complete yet is looked at more often."""
-        super().tick()
 
     def draw(self) -> None:
         """What is shown of how many, and how old it is."""
@@ -154,11 +156,16 @@ class RoutesPane(Pane):
             head.append(trouble)
         self.lines("routes-head").show(head, fade=self.fade)
         table.fade = self.fade
-        if not rows.complete and rows.view:
-            rows.renew()
+        if not rows.complete and rows.view and not self._looks_again:
+            self._looks_again = True
+            self.set_timer(GROWING_SECONDS, self._look_again)
         legend = [line((" " + LEGEND, "muted"))] if self.size.height >= 14 else []
         self.lines("routes-legend").show(legend)
         table.renew()
+
+    def _look_again(self) -> None:
+        self._looks_again = False
+        self.rows.renew()
 
     def on_table_chosen(self, message: Table.Chosen) -> None:
         """Open a route."""
@@ -218,6 +225,11 @@ class RoutesPane(Pane):
         row = self.table.row
         if row and row.get("peer"):
             self.desk.go("routes", filter=f"peer={row['peer']}")
+
+    def do_plan_row(self) -> None:
+        """The operation of the live plan on this prefix."""
+        if prefix := self.target():
+            self.desk.go("plan", digest="", prefix=prefix)
 
     def do_history_here(self) -> None:
         """What was done to this prefix."""
