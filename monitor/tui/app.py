@@ -1,7 +1,6 @@
 """The application: one frame around all screens, one list of actions behind every key."""
 
 import json
-import os
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -20,15 +19,16 @@ from monitor.tui.commands import Commander
 from monitor.tui.deciding import Decider
 from monitor.tui.desk import Desk
 from monitor.tui.dialogs.choice import Choice
-from monitor.tui.dialogs.decision import Ask, Decision
+from monitor.tui.dialogs.decision import Decision
 from monitor.tui.dialogs.palette import Palette
 from monitor.tui.dialogs.text import TextScreen
+from monitor.tui.general import GeneralActions
 from monitor.tui.keys import sign
 from monitor.tui.line import Line, cut, line
 from monitor.tui.lines import Lines, Painter
 from monitor.tui.link import Link
-from monitor.tui.looks import THEMES, Looks
-from monitor.tui.pane import Pane, language
+from monitor.tui.looks import Looks
+from monitor.tui.pane import Pane
 from monitor.tui.panes.domains import DomainsPane
 from monitor.tui.panes.events import EventsPane
 from monitor.tui.panes.health import HealthPane
@@ -39,8 +39,9 @@ from monitor.tui.panes.plan import PlanPane
 from monitor.tui.panes.route import RoutePane
 from monitor.tui.panes.routes import RoutesPane
 from monitor.tui.prompt import Prompt
-from monitor.tui.registry import ACTIONS, Action, at, key_word
+from monitor.tui.registry import Action, at
 from monitor.tui.tables import TableActions
+from monitor.tui.typing import Typing
 from monitor.tui.word import Word
 
 SMALLEST = (40, 8)
@@ -84,8 +85,10 @@ class BgpmonApp(App[int]):
         self._tables = TableActions(self, self.desk)
         self._decider = Decider(self, self.desk)
         self._commander = Commander(self, self.desk, run_dir)
+        self._typing = Typing(self, self.desk, self._commander)
+        self._general = GeneralActions(self, self.desk)
         self._begin = first
-        self._idle, self._unlocked, self._admin = idle, unlocked, admin
+        self._idle, self.unlocked_seconds, self.admin = idle, unlocked, admin
         self._key_at = time.monotonic()
         self._trail: list[tuple[str, dict[str, Any]]] = []
         self._ahead: list[tuple[str, dict[str, Any]]] = []
@@ -130,8 +133,8 @@ class BgpmonApp(App[int]):
     def on_mount(self) -> None:
         """Begin."""
         self.link.start()
-        self.prompt.complete = self._complete
-        self.prompt.told = self._prompted
+        self.prompt.complete = self._typing.complete
+        self.prompt.told = self._typing.prompted
         self.prompt.drawn = self.draw_frame
         self.set_interval(TICK_SECONDS, self._tick)
         self.call_after_refresh(self._start)
@@ -166,9 +169,9 @@ class BgpmonApp(App[int]):
 
     def _tick(self) -> None:
         idle = time.monotonic() - self._key_at
-        if self.link.unlocked and idle >= self._unlocked:
+        if self.link.unlocked and idle >= self.unlocked_seconds:
             self.link.lock()
-            self.tell(f"locked after {duration(self._unlocked)} without a key")
+            self.tell(f"locked after {duration(self.unlocked_seconds)} without a key")
         if idle >= self._idle:
             self.desk.printed.append(f"bgpmon: left after {duration(self._idle)} without a key; the daemon goes on")
             self.exit(0)
@@ -226,7 +229,7 @@ class BgpmonApp(App[int]):
             return
         unlocked = ""
         if link.unlocked:
-            left = max(0.0, self._unlocked - (time.monotonic() - self._key_at))
+            left = max(0.0, self.unlocked_seconds - (time.monotonic() - self._key_at))
             words = f"{self.desk.name} " if self.desk.name else ""
             unlocked = f"unlocked {words}{int(left + 59) // 60}m" if left >= 60 else f"unlocked {words}{int(left)}s"
         still = None if self.desk.still is None else (now - self.desk.still, self._heard_still)
@@ -372,7 +375,7 @@ class BgpmonApp(App[int]):
         if action.changes and not self.link.unlocked:
             self.tell(f"locked: {action.keys[0]} would {action.text.split(':')[0]}; W unlocks this screen")
             return
-        for owner in (self.pane, self, self._tables):
+        for owner in (self.pane, self, self._general, self._typing, self._tables):
             do = getattr(owner, f"do_{action.name}", None)
             if do is not None:
                 do()
@@ -411,177 +414,23 @@ class BgpmonApp(App[int]):
             self.desk.still = None
             self.pane.redraw()
 
-    def do_theme(self) -> None:
-        """Take the next theme."""
-        looks = self.painter.looks
-        following = THEMES[(THEMES.index(looks.theme) + 1) % len(THEMES)]
-        self.painter.use(Looks(looks.depth, looks.ascii, following))
-        for pane in self.screen_stack[0].query(Pane):
-            pane.repaint()
-        self.do_redraw()
-        self.tell(f"theme {following}" + (": this terminal has no colours" if looks.depth == "plain" else ""))
-
-    def do_mouse(self) -> None:
-        """Let the terminal report the mouse, or not."""
-        self.mouse_on = not self.mouse_on
-        driver: Any = self._driver
-        # Textual decides about the mouse once, when it starts; these are what its driver itself calls then.
-        if driver is not None and hasattr(driver, "_enable_mouse_support"):
-            if self.mouse_on:
-                driver._mouse = True  # noqa: SLF001 - see above
-                driver._enable_mouse_support()  # noqa: SLF001
-            else:
-                driver._disable_mouse_support()  # noqa: SLF001
-                driver._mouse = False  # noqa: SLF001
-        self.tell(
-            "the mouse works here; m gives it back to your terminal"
-            if self.mouse_on
-            else "the mouse is your terminal's"
-        )
-
-    def do_lock(self) -> None:
-        """Unlock for changes, or lock again."""
-        if self.link.unlocked:
-            self.link.lock()
-            self.tell("locked: nothing in this program can change anything now")
-            return
-        if not self._admin:
-            self.tell("this screen was started with --read-only", bad=True)
-            return
-
-        async def act(values: dict[str, str]) -> str:
-            self.link.unlock()
-            try:
-                # Whether the socket opens shows now, not at the first decision.
-                await self.link.tell("knock")
-            except MonitorError:
-                self.link.lock()
-                raise
-            self.desk.name = values["name"]
-            return f"unlocked for {duration(self._unlocked)} without a key; W locks"
-
-        told = [line(" From here on the capital letters change something on this node."),
-                line(f" It locks itself after {duration(self._unlocked)} without a key.")]  # fmt: skip
-        asks = [
-            Ask(
-                "name", "who you are", self.desk.name or os.environ.get("USER", ""), "for the record; it proves nothing"
-            )
-        ]
-        self.push_screen(Decision(self.painter, "UNLOCK", told, asks, "Unlock", act), self._unlocked_now)
-
-    def _unlocked_now(self, became: str | None) -> None:
-        if became:
-            self.tell(became)
-        self.draw_frame()
-
-    def do_help(self) -> None:
-        """What works here; once more: everything."""
-        self._help(everything=False)
-
-    def _help(self, *, everything: bool) -> None:
-        rows = bars.help_rows(self.pane.places(), everything=everything)
-        if not everything:
-            rows.append({"key": "?", "name": "?", "text": "everything, on every screen"})
-        title = "EVERYTHING" if everything else f"WHAT WORKS HERE: {self.pane.title}"
-
-        def chosen(name: str | None) -> None:
-            if name == "?":
-                self._help(everything=True)
-            elif name and (action := next((item for item in ACTIONS if item.name == name), None)):
-                self.act(action)
-
-        self.push_screen(Choice(self.painter, title, rows, wide=True), chosen)
-
-    def do_palette(self) -> None:
-        """Look for an action or a command."""
-        actions = {item.name: item for item in at(self.pane.places()).values() if item.name != "palette"}
-        items = [
-            {"key": name, "name": f"{action.word}  [{key_word(action.keys[0])}]", "text": action.text}
-            for name, action in actions.items()
-        ]
-        items += [{"key": f":{word.words}", "name": f":{word.words}", "text": word.text} for word in self.desk.words]
-
-        def chosen(name: str | None) -> None:
-            if name and name.startswith(":"):
-                self.prompt.open(":", f"{name[1:]} ")
-            elif name:
-                self.act(actions[name])
-
-        self.push_screen(Palette(self.painter, items), chosen)
-
     # Typing
 
-    def do_command(self) -> None:
-        """Type a command."""
-        self.prompt.open(":")
-
-    def do_filter(self) -> None:
-        """Type a filter."""
-        self.prompt.open("/", getattr(self.pane, "filter", ""))
-
-    def _complete(self, sign: str, text: str) -> list[str]:
-        if sign == ":":
-            return self._commander.complete(text)
-        status = self.desk.status
-        from monitor.filter.field import STATES  # noqa: PLC0415 - the language is loaded by whoever uses it
-
-        values = {
-            "domain": [str(item.get("name")) for item in status.get("domains") or []],
-            "peer": [str(item.get("address")) for item in self.query_one("#peers", PeersPane).items],
-            "state": [*STATES], "af": ["ipv4", "ipv6"], "op": ["+", "~", "-"], "risk": ["low", "med", "high"],
-        }  # fmt: skip
-        found: list[str] = language().completions(text, values, self._here[0])
-        return found
-
     def on_prompt_typed(self, event: Prompt.Typed) -> None:
-        """Say whether it makes sense, while it is typed."""
-        if event.sign == ":":
-            self._say_of_prompt(self._commander.said(event.text))
-            return
-        wrong = language().check(event.text, self._here[0])
-        if wrong:
-            self._say_of_prompt(line(("!! ", "bad"), (wrong, "bad")))
-        else:
-            self._say_of_prompt(line(("ok", "ok")))
-            if isinstance(self.pane, RoutesPane):
-                self.pane.try_filter(event.text)
-                self.set_timer(0.05, self._say_found)
+        """Say whether it makes sense."""
+        self._typing.typed(event)
 
-    def _say_of_prompt(self, found: Line) -> None:
-        self.prompt.saying = found
-        self.draw_frame()
+    def remember(self, name: str, **what: Any) -> None:
+        """Note what is shown now, for the way back."""
+        self._here = (name, what)
 
-    def _say_found(self) -> None:
-        if (
-            self.prompt.sign == "/"
-            and isinstance(self.pane, RoutesPane)
-            and not language().check(self.prompt.text, "routes")
-        ):
-            self._say_of_prompt(line(("ok  ", "ok"), self.pane.found()))
-            if not self.pane.rows.complete:
-                self.set_timer(0.2, self._say_found)
+    @property
+    def here(self) -> str:
+        """The name of the screen that is shown."""
+        return self._here[0]
 
-    def _prompted(self, event: Prompt.Typed) -> None:
-        """Do what was typed, or show again what was there."""
-        self._focus_again()
-        if isinstance(event, Prompt.Left):
-            if event.sign == "/" and isinstance(self.pane, RoutesPane):
-                self.pane.drop_filter()
-            return
-        if event.sign == ":":
-            if event.text:
-                self._commander.run(event.text)
-            return
-        if wrong := language().check(event.text, self._here[0]):
-            self.prompt.open("/", event.text)
-            self._say_of_prompt(line(("!! ", "bad"), (wrong, "bad")))
-            return
-        if self._here[0] == "routes":
-            self._here = ("routes", {"filter": event.text})
-        self.pane.set_filter(event.text)  # type: ignore[attr-defined]
-        self.draw_frame()
-
-    def _focus_again(self) -> None:
+    def focus_again(self) -> None:
+        """Let the keys go to the screen again."""
         if self.pane.table is not None:
             self.screen_stack[0].set_focus(self.pane.table)
         else:

@@ -89,7 +89,7 @@ class OverviewPane(Pane):
             side.styles.width = SIDE
         families = domains.rows_of(self.desk.status.get("domains") or [])
         shown = [item for item in self.peers if not self.problems or peers.trouble_of(item)]
-        rates = self._rate_lines(width) if height >= 20 and not wide else []
+        rates = self._rate_lines(width) if height >= 17 and not wide else []
         head = 1 if height >= 14 else 0
         # What is left below the two heads of the tables goes to the peers first, then to the domains, then to the rest.
         left = height - 1 - head - len(rates)
