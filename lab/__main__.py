@@ -15,7 +15,7 @@ def main() -> int:
     """Do what the command line says; 0, or 1 with the reason on stderr."""
     parser = argparse.ArgumentParser(prog="python -m lab", description="a node and its routers, on one machine")
     commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser("up", help="make the lab, and open a shell in it if this is a terminal")
+    up = commands.add_parser("up", help="make the lab, and open bgpmon and then a shell in it if this is a terminal")
     commands.add_parser("down", help="remove the lab")
     commands.add_parser("shell", help="open a shell in the running lab")
     broken = commands.add_parser("break", help="break something, or mend it")
@@ -72,7 +72,8 @@ def _up(version: str, source: str) -> int:
     print("Break something:  make lab-break WHAT=help      Remove all of it:  make lab-down")
     if not sys.stdin.isatty():
         return 0
-    lifecycle.shell(machine)
+    say("bgpmon opens on it now; q leaves it for a shell in which it is all at hand")
+    lifecycle.shell(machine, begins_with="bgpmon")
     say("the lab runs on; `make lab-shell` returns to it, `make lab-down` removes it")
     return 0
 

@@ -81,12 +81,15 @@ def standing() -> Machine:
     return machine
 
 
-def shell(machine: Machine) -> None:
-    """Open a shell in which bgpmon and the lab's gobgp are at hand; returns when it is left."""
+def shell(machine: Machine, *, begins_with: str = "") -> None:
+    """Open a shell in which bgpmon and the lab's gobgp are at hand; returns when it is left.
+
+    *begins_with* is a command that is run in it before the first prompt.
+    """
     inside = environment(machine)
     settings = HOME / "bashrc"
     settings.write_text(
-        f'[ -f ~/.bashrc ] && . ~/.bashrc\nexport PATH="{inside["PATH"]}"\nPS1="\\[\\e[1m\\]lab\\[\\e[0m\\]:\\w# "\n'
+        f'[ -f ~/.bashrc ] && . ~/.bashrc\nexport PATH="{inside["PATH"]}"\nPS1="\\[\\e[1m\\]lab\\[\\e[0m\\]:\\w# "\n{begins_with}\n'
     )
     subprocess.call(["bash", "--rcfile", str(settings), "-i"], env=inside)
 
