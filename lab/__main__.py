@@ -11,6 +11,10 @@ from lab.machine import LabError
 from lab.topology import SOURCES
 
 
+OPENING = "read -rsp 'Press enter to open bgpmon on it; q leaves it for a shell. ' _ && echo && bgpmon"
+"""What the shell of a new lab begins with: its description can be read before the screen is taken."""
+
+
 def main() -> int:
     """Do what the command line says; 0, or 1 with the reason on stderr."""
     parser = argparse.ArgumentParser(prog="python -m lab", description="a node and its routers, on one machine")
@@ -72,8 +76,7 @@ def _up(version: str, source: str) -> int:
     print("Break something:  make lab-break WHAT=help      Remove all of it:  make lab-down")
     if not sys.stdin.isatty():
         return 0
-    say("bgpmon opens on it now; q leaves it for a shell in which it is all at hand")
-    lifecycle.shell(machine, begins_with="bgpmon")
+    lifecycle.shell(machine, begins_with=OPENING)
     say("the lab runs on; `make lab-shell` returns to it, `make lab-down` removes it")
     return 0
 

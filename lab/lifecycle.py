@@ -129,6 +129,7 @@ The lab runs: a node and the routers of its domains, in network namespaces {PREF
 bgpmon is in mode approve and has written nothing yet. Everything about it is in {HOME}: bgpmon/bgpmon.yaml,
 gobgpd/gobgpd.toml, each program's log.
 
+  bgpmon                                                 the terminal UI: see it, understand it, decide
   bgpmon status                                          what is pending in each domain
   bgpmon plan show | less                                what would change, line by line
   bgpmon explain 10.0.0.0/8                              two domains announce it; each gets its own
