@@ -10,7 +10,6 @@ from lab.lifecycle import say
 from lab.machine import LabError
 from lab.topology import SOURCES
 
-
 OPENING = "read -rsp 'Press enter to open bgpmon on it; q leaves it for a shell. ' _ && echo && bgpmon"
 """What the shell of a new lab begins with: its description can be read before the screen is taken."""
 
