@@ -109,14 +109,45 @@ class Feed(Protocol):
     async def routes(self, filter_text: str = "", domain: str = "", limit: int = 1000) -> Document:
         """``{items, total, truncated}``: desired and installed routes that the filter matches."""
 
+    async def view(
+        self,
+        filter_text: str = "",
+        domain: str = "",
+        sort: str = "",
+        *,
+        descending: bool = False,
+        problems: bool = False,
+        replaces: int = 0,
+        wait: float = 0.0,
+    ) -> Document:
+        """``{view, total, complete, …}``: opens a list of routes in an order, of which ``window`` shows a part.
+
+        Which routes it has stays as it is now.  *sort* is the name of a column, empty for prefix order.  *problems* leaves out
+        what is as it should be.  *replaces* is a view that is closed for it.  Waits up to *wait* seconds, 5 at most, until it
+        is complete.
+        """
+
+    async def window(self, view: int, first: int = 0, count: int = 50, around: str = "", before: int = 0) -> Document:
+        """``{view, total, complete, first, at, changes, items}``: *count* rows of a view, 500 at most, as they are now.
+
+        From row *first* on, or from *before* rows above the route whose key is *around*.  Raises Stale for a view that is
+        not there any more: one that nobody looked at for a minute, or of a daemon that was started again.
+        """
+
+    async def close_view(self, view: int) -> Document:
+        """``{view, closed}``: drop a view."""
+
     async def explain(self, prefix: str, domain: str = "") -> Document:
         """Why a route is there, or why not: ``{prefix, domain, verdict, desired, installed, paths, …}``."""
 
     async def lookup(self, address: str) -> Document:
-        """Where a packet would go: ``{address, bgp, kernel, plan, verdict}``."""
+        """Where a packet would go: ``{address, bgp, kernel, plan, verdict, covering, agrees}``."""
 
-    async def plan(self, digest: str = "") -> Document:
-        """The live plan, or the frozen one of *digest*: ``{number, digest, state, summary, operations}``."""
+    async def plan(self, digest: str = "", limit: int = 5000) -> Document:
+        """The live plan, or the frozen one of *digest*: ``{number, digest, state, summary, operations}``.
+
+        Has at most *limit* operations, and never more than 5000.
+        """
 
     async def plans(self, limit: int = 20) -> Document:
         """``{items}``: frozen plans, the newest first, without their operations."""

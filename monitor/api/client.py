@@ -73,6 +73,10 @@ class Client:
         """Return the node on one screen."""
         return self._feed("Status", messages.StatusRequest())
 
+    def knock(self) -> Document:
+        """Return the status as admin.sock tells it: who gets an answer may change something."""
+        return self._call(ADMIN_SOCKET, f"/{FEED}/Status", messages.StatusRequest(), self._timeout)
+
     def peers(self, address: str = "") -> Document:
         """Return all peers, or the one at *address*."""
         return self._feed("Peers", messages.PeersRequest(address=address))
@@ -85,6 +89,40 @@ class Client:
         """Return desired and installed routes; without *limit*, as many as the daemon thinks fit."""
         return self._feed("Routes", messages.RoutesRequest(filter=filter_text, domain=domain, limit=limit))
 
+    def view(
+        self,
+        filter_text: str = "",
+        domain: str = "",
+        sort: str = "",
+        *,
+        descending: bool = False,
+        problems: bool = False,
+        replaces: int = 0,
+        wait: float = 0.0,
+    ) -> Document:
+        """Open a list of routes, of which ``window`` returns a part; waits up to *wait* seconds until it is complete."""
+        request = messages.ViewRequest(
+            filter=filter_text,
+            domain=domain,
+            sort=sort,
+            descending=descending,
+            problems=problems,
+            replaces=replaces,
+            wait=wait,
+        )
+        return self._feed("View", request)
+
+    def window(
+        self, view: int, first: int = 0, count: int | None = None, around: str = "", before: int = 0
+    ) -> Document:
+        """Return some rows of a view, from *first* on or around a row; without *count*, as many as the daemon thinks fit."""
+        request = messages.WindowRequest(view=view, first=first, count=count, around=around, before=before)
+        return self._feed("Window", request)
+
+    def close_view(self, view: int) -> Document:
+        """Drop a view."""
+        return self._feed("CloseView", messages.CloseViewRequest(view=view))
+
     def explain(self, prefix: str, domain: str = "") -> Document:
         """Return why a prefix has its route, or has none."""
         return self._feed("Explain", messages.ExplainRequest(prefix=prefix, domain=domain))
@@ -93,9 +131,9 @@ class Client:
         """Return where a packet to *address* would go."""
         return self._feed("Lookup", messages.LookupRequest(address=address))
 
-    def plan(self, digest: str = "") -> Document:
-        """Return the live plan, or the frozen one of *digest*."""
-        return self._feed("Plan", messages.PlanRequest(digest=digest))
+    def plan(self, digest: str = "", limit: int | None = None) -> Document:
+        """Return the live plan, or the frozen one of *digest*; without *limit*, as much of it as the daemon thinks fit."""
+        return self._feed("Plan", messages.PlanRequest(digest=digest, limit=limit))
 
     def plans(self, limit: int | None = None) -> Document:
         """Return frozen plans, newest first."""

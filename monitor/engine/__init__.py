@@ -12,7 +12,14 @@ text        values in the words that every face shows
 condition   what state a domain is in, and what it waits for
 waiting     why a change has not been written yet
 rows        routes as the filter language sees them
+ordering    places of a million routes in prefix order, without one long sort
+columns     the columns that routes can be sorted by
+walk        which routes belong to a view, and in what order
+views       the views of all faces, for as long as somebody looks
+viewfeed    answers about views
+rates       how much happens, in bins of ten seconds
 overview    status, peers and domains
+lookup      where a packet would go
 sentence    what became of a prefix, in one sentence
 explain     every path of a prefix, with what became of it
 surroundings, doctor   what may be wrong around the daemon

@@ -10,6 +10,7 @@ from monitor.config import Config, DefaultRoute, DomainConfig, Mode
 from monitor.engine.domain import DomainTable
 from monitor.engine.limit import PeerLimits, shut_by_speaker
 from monitor.engine.peer import PeerTable, address_of
+from monitor.engine.rates import Rates
 from monitor.engine.teardown import Teardown
 from monitor.engine.text import plural, seconds_text
 from monitor.engine.validation import OriginStates
@@ -87,6 +88,7 @@ class Engine:
         self.window_opened: Callable[[], bool] = lambda: False
         self.retired: dict[TableId, frozenset[int]] = {}
         self.started_at = time.time()
+        self.rates = Rates(lambda: self.peers, lambda: reconciler.written, time.monotonic)
         self._dirty: dict[tuple[str, Family], dict[PrefixKey, None]] = {}
         self._wake = asyncio.Event()
         self.limits = PeerLimits(self._mark, lambda text: reconciler.jot("peer-limit", text), self._installed)
@@ -197,14 +199,17 @@ class Engine:
         """Apply one update."""
         if isinstance(update, PathAnnounced):
             table = self._table(update.path.peer)
+            table.announced += 1
             if table.announce(update.family, update.key, update.path):
                 self._touch(table, update.family, update.key)
         elif isinstance(update, PathWithdrawn):
             table = self._table(update.peer)
+            table.withdrawn += 1
             if table.withdraw(update.family, update.key, update.path_id):
                 self._touch(table, update.family, update.key)
         elif isinstance(update, PathRejected):
             table = self._table(update.path.peer)
+            table.announced += 1
             if table.reject(update.family, update.key, update.path):
                 self._touch(table, update.family, update.key)
         elif isinstance(update, TableBegun | TableComplete | TableCounted):
@@ -459,6 +464,7 @@ class Engine:
         while True:
             await asyncio.sleep(TICK)
             self.judge_limits(sample=True)
+            self.rates.sample()
             self._wake.set()
 
     # What limits and validation need to know

@@ -1,7 +1,7 @@
 """One routing domain at work: its peers' candidates in, outcomes, counts and desired routes out."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -116,6 +116,40 @@ class DomainTable:
         if admitted is None and self.states is None:
             return table.paths[family]
         return View(family, table.paths[family], admitted, self.states)
+
+    def chosen_paths(self, family: Family) -> Callable[[PrefixKey], Path | None]:
+        """Return what tells the best path of a prefix as it was chosen last, None where none was or that cannot be told any more.
+
+        It costs two look-ups, where choosing anew costs a decision among all paths.  It is good until others have their turn.
+        """
+        outcomes_of = self._outcomes[family].get
+        held_by = {peer: self.view(table, family).get for peer, table in self.peers.items()}
+        nothing = dict[PrefixKey, Held]().get
+        lone: dict[int, Callable[[PrefixKey], Held | None]] = {}
+        """What the peer of a lone best path holds, by the identity of the outcomes: they are interned, and few."""
+
+        def chosen(key: PrefixKey) -> Path | None:
+            outcomes = outcomes_of(key)
+            if outcomes is None:
+                return None
+            holds = lone.get(id(outcomes))
+            if holds is None:
+                best = next((index for index, outcome in enumerate(outcomes) if outcome.best), None)
+                if best is None:
+                    return None
+                peer = outcomes[best].peer
+                holds = held_by.get(peer, nothing)
+                of_peer = [index for index, outcome in enumerate(outcomes) if outcome.peer == peer]
+                if len(of_peer) > 1:
+                    # One outcome per path, in the order in which the peer's paths stand.
+                    held = holds(key)
+                    paths = () if held is None else paths_of(held)
+                    return paths[of_peer.index(best)] if len(of_peer) == len(paths) else None
+                lone[id(outcomes)] = holds
+            found = holds(key)
+            return found if isinstance(found, Path) else None
+
+        return chosen
 
     def kept_out(self, family: Family, key: PrefixKey) -> list[Path]:
         """Return the paths that the limit of their peer keeps out."""

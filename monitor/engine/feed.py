@@ -5,21 +5,20 @@ from dataclasses import dataclass, field
 
 from monitor.engine import doctor, overview
 from monitor.engine.explain import explain
+from monitor.engine.lookup import lookup
 from monitor.engine.pastfeed import PastFeed
 from monitor.engine.planfeed import PlanFeed
 from monitor.engine.rows import MOST_ROWS, find
 from monitor.engine.surroundings import Surroundings
-from monitor.engine.text import forwarding_text
+from monitor.engine.viewfeed import ViewFeed
 from monitor.errors import BadRequest
 from monitor.filter import parse
 from monitor.ports import Document
-from programmer.fib import Links
-from programmer.plan import Operation
-from programmer.route import Address, Family, covering_key, host_key, text_of
+from programmer.route import Address
 
 
 @dataclass
-class EngineFeed(PlanFeed, PastFeed):
+class EngineFeed(PlanFeed, PastFeed, ViewFeed):
     """The read half of the API.  ``description`` is the kernel's."""
 
     description: str = field(default="", kw_only=True)
@@ -62,39 +61,8 @@ class EngineFeed(PlanFeed, PastFeed):
         return await doctor.doctor(self.engine, self.description, self.around)
 
     async def lookup(self, address: str) -> Document:
-        """Where a packet would go: three answers and a verdict."""
-        target = _address(address)
-        family = Family.IPV4 if target.version == 4 else Family.IPV6
-        links = self.engine.reconciler.links
-        kernel = await self.engine.reconciler.fib.lookup(target)
-        if kernel.error:
-            said: Document = {"text": "the kernel knows no way", "errno": kernel.error}
-        else:
-            via = f"via {kernel.gateway} " if kernel.gateway else ""
-            words = f"{kernel.matched or target} {via}dev {kernel.interface} table {kernel.table}"
-            said = {"text": words, "table": kernel.table, "interface": kernel.interface, "protocol": kernel.protocol,
-                    "gateway": str(kernel.gateway) if kernel.gateway else None}  # fmt: skip
-        wants: list[str] = []
-        plans: list[str] = []
-        host = host_key(target.packed)
-        for (table, of), state in self.engine.reconciler.tables.items():
-            if of is not family:
-                continue
-            covers = [covering_key(host, length) for length in range(family.bits, -1, -1)]
-            best = next((key for key in covers if key in state.desired), None)
-            if best is not None:
-                name = self.engine.describe(table, family, best)
-                wants.append(f"{name}: {text_of(family, best)} {forwarding_text(links, state.desired[best])}")
-            plans += [_operation_text(links, state.operation(key)) for key in covers if key in state.difference]
-        ours = kernel.error == 0 and kernel.protocol == self.engine.config.protocol
-        verdict = said["text"] if not ours else f"{said['text']}: a route of ours"
-        return {
-            "address": str(target),
-            "bgp": {"text": "; ".join(wants) or "no domain wants a route for it", "items": wants},
-            "kernel": said,
-            "plan": {"text": "; ".join(plans) or "no change pending", "items": plans},
-            "verdict": verdict,
-        }
+        """Where a packet would go: three answers, a verdict, and the routes that cover the address."""
+        return await lookup(self.engine, _address(address))
 
 
 def _address(text: str) -> Address:
@@ -102,8 +70,3 @@ def _address(text: str) -> Address:
         return ipaddress.ip_address(text)
     except ValueError:
         raise BadRequest(f"{text!r} is not an IP address") from None
-
-
-def _operation_text(links: Links, operation: Operation) -> str:
-    now, then = forwarding_text(links, operation.before), forwarding_text(links, operation.after)
-    return f"{operation.action.value} {operation.prefix} {then or now}"

@@ -31,7 +31,10 @@ async def keep(feed: EngineFeed) -> None:
         try:
             now = time.time()
             feed.change.forget()
-            document = {"status": await feed.status(), "plan": await feed.live_plan(MOST_SAMPLED)}
+            status = await feed.status()
+            # Rates tell of the time before a snapshot, and would make every one differ from the last.
+            del status["rates"]
+            document = {"status": status, "plan": await feed.live_plan(MOST_SAMPLED)}
             content = _lasting(document)
             if content != last or now - taken >= LONGEST_SAMPLE:
                 feed.journal.sample(now, document)

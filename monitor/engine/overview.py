@@ -27,8 +27,9 @@ WAITING = {Mode.DRY_RUN: Reason.DRY_RUN, Mode.APPROVE: Reason.WAITS_FOR_APPROVAL
 
 
 async def status(engine: Engine, kernel: str) -> Document:
-    """Return ``{node, mode, ready, domains, peers, plan, sources, warnings, …}``."""
+    """Return ``{node, mode, ready, domains, peers, plan, sources, rates, warnings, …}``."""
     tables = list(engine.peers.values())
+    engine.rates.sample()
     up = sum(table.peer.established for table in tables)
     return {
         "node": engine.config.node,
@@ -51,6 +52,7 @@ async def status(engine: Engine, kernel: str) -> Document:
         "domains": [await _domain(engine, domain) for domain in engine.domains.values()],
         "peers": {"up": up, "down": len(tables) - up, "total": len(tables)},
         "plan": plan_head(engine),
+        "rates": engine.rates.document,
         "warnings": warnings(engine),
     }
 
@@ -195,6 +197,8 @@ def peer_document(engine: Engine, table: PeerTable) -> Document:
         "description": peer.description,
         "restarting": peer.restarting,
         "expired": table.expired,
+        "updates": table.announced,
+        "withdrawals": table.withdrawn,
     }
 
 

@@ -26,6 +26,7 @@ class PeerTable:
     unconfirmed is stale.  ``disputed`` has, per family, the
     speaker's count and ours where they differed the last time.  ``unknown_since`` is when
     knowledge about the peer ended (monotonic seconds), None while its feed is alive and its session known.
+    ``announced`` and ``withdrawn`` count the paths that it told and took back since the daemon started.
     ``stale_since`` is when its graceful restart began (monotonic seconds), None while there is none; ``expired`` says that
     it takes too long, and that its stale paths are no longer used.
     """
@@ -43,6 +44,8 @@ class PeerTable:
     unknown_since: float | None = None
     stale_since: float | None = None
     expired: bool = False
+    announced: int = 0
+    withdrawn: int = 0
 
     @classmethod
     def of(cls, peer: Peer) -> "PeerTable":

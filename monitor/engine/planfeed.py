@@ -12,12 +12,12 @@ from monitor.engine.effects import Effect, effect_of
 from monitor.engine.flight import Progress, progress_of
 from monitor.engine.planrows import MOST_OPERATIONS, operation_rows
 from monitor.engine.plans import FrozenPlan, find_plan, load_plan, plan_document, statement_of
-from monitor.engine.slices import Smallest, Turns
+from monitor.engine.slices import Turns, smallest
 from monitor.engine.text import moment, operation_document
 from monitor.errors import BadRequest, Stale
 from monitor.ports import Document
 from programmer.approval import WAITING, PlanState
-from programmer.plan import Operation, Place, short_digest
+from programmer.plan import Operation, short_digest
 
 MOST_COMPARED = 1000
 """Operations in each list of a comparison."""
@@ -40,16 +40,17 @@ class PlanFeed:
     engine: Engine
     change: ChangeControl
 
-    async def plan(self, digest: str = "") -> Document:
-        """The live plan, or the frozen one of *digest*."""
-        return self._frozen(find_plan(self.engine, digest)) if digest else await self.live_plan()
+    async def plan(self, digest: str = "", limit: int = MOST_OPERATIONS) -> Document:
+        """The live plan, or the frozen one of *digest*, with at most *limit* operations; 0 means as many as one answer holds."""
+        most = min(limit or MOST_OPERATIONS, MOST_OPERATIONS)
+        return self._frozen(find_plan(self.engine, digest), most) if digest else await self.live_plan(most)
 
     async def live_plan(self, most: int = MOST_OPERATIONS) -> Document:
         """The live plan, with at most so many operations and their effect."""
         rules = self.engine.reconciler.pending_rules()
         operations, total = await self._first_operations(most)
         effect, _ = await effect_of(self.engine, operations) if operations else (Effect(), ())
-        rows = await operation_rows(self.engine, rules, operations, effect)
+        rows = (await operation_rows(self.engine, rules, operations, effect))[:most]
         total += len(rules)
         return overview.plan_head(self.engine) | {
             "operations": rows,
@@ -62,23 +63,20 @@ class PlanFeed:
     async def _first_operations(self, most: int) -> tuple[list[Operation], int]:
         """Return the first *most* of the live plan in its order, and how many there are; in slices."""
         turns = Turns()
-        first: Smallest[Place] = Smallest(most)
-        for (table, family), state in list(self.engine.reconciler.tables.items()):
-            for step, key in enumerate(state.pending()):
-                if not step & 127:
-                    await turns.pause()
-                first.offer((table, family, key), (table, family, key))
-        states = self.engine.reconciler.tables
-        pending = [
-            states[table, family].operation(key)
-            for table, family, key in first.items()
-            if (table, family) in states and key in states[table, family].difference
-        ]
-        return pending, first.count
+        total = 0
+        first: list[Operation] = []
+        for _, state in sorted(self.engine.reconciler.tables.items()):
+            keys = state.pending()
+            total += len(keys)
+            if len(first) < most:
+                # Some may have gone meanwhile.
+                found = [key for key in await smallest(keys, most - len(first), turns) if key in state.difference]
+                first += [state.operation(key) for key in found]
+        return first, total
 
-    def _frozen(self, stored: FrozenPlan) -> Document:
+    def _frozen(self, stored: FrozenPlan, most: int) -> Document:
         head, now = stored.head, time.time()
-        shown = stored.shown
+        shown = stored.shown[:most]
         total: Any = head["total"]
         over = stored.state in WAITING and now >= stored.expires_at
         standing = self.change.standing(stored, now)

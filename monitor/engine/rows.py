@@ -73,7 +73,7 @@ class RouteValues:
 class Row(RouteValues):
     """One route; see ``monitor.filter.row``.  What costs something is found out when it is asked for."""
 
-    __slots__ = ("_asked", "_foreign", "_path", "_state", "_words", "domain", "engine", "forwarding", "key")
+    __slots__ = ("_asked", "_domain", "_foreign", "_path", "_state", "_words", "engine", "forwarding", "key")
 
     def __init__(
         self, engine: Engine, state: TableState, key: PrefixKey, value: Forwarding, foreign: ForeignRoute | None = None
@@ -84,10 +84,20 @@ class Row(RouteValues):
         self._asked = False
         self._path: Path | None = None
         self._words: tuple[str, str, str] | None = None
+        self._domain: str | None = None
         self.key = key
         self.forwarding = value
-        spec = state.spec
-        self.domain = engine.domain_of_table(spec.table) if foreign else engine.describe(spec.table, spec.family, key)
+
+    @property
+    def domain(self) -> str:
+        """The domain that wants it; for a foreign route, the first one that has its table."""
+        if self._domain is None:
+            engine, spec = self.engine, self._state.spec
+            foreign = self._foreign is not None
+            self._domain = (
+                engine.domain_of_table(spec.table) if foreign else engine.describe(spec.table, spec.family, self.key)
+            )
+        return self._domain
 
     @property
     def family(self) -> Family:
@@ -148,6 +158,11 @@ class Row(RouteValues):
             domain = None if self._foreign else self.engine.domains.get(self.domain)
             self._path = best_path(domain, self.family, self.key) if domain else None
         return self._path
+
+    @property
+    def best_path(self) -> Path | None:
+        """The best path, None where there is none."""
+        return self._best()
 
     @property
     def peer(self) -> str:
@@ -268,10 +283,15 @@ def _places(state: TableState, bounds: PrefixBounds | None) -> Iterable[tuple[Pr
     if bounds is None or bounds.relation is Relation.IN:
         ours: Iterable[PrefixKey] = chain(list(state.desired), list(state.difference.remove))
     else:
-        wanted = _named(state.spec.family, bounds)
-        ours = (key for key in wanted if key in state.desired or state.current(key) is not None)
-        foreign = [place for place in foreign if place[0] in wanted]
+        ours, foreign = named_places(state, bounds)
     return chain(((key, None) for key in ours), foreign)
+
+
+def named_places(state: TableState, bounds: PrefixBounds) -> tuple[list[PrefixKey], list[tuple[PrefixKey, int]]]:
+    """Return the routes that bounds of EXACT or COVERS name: keys of ours, and foreign ones with their metric."""
+    wanted = _named(state.spec.family, bounds)
+    ours = [key for key in wanted if key in state.desired or state.current(key) is not None]
+    return ours, [place for place in state.image.foreign if place[0] in wanted]
 
 
 def _enclosing(family: Family, bounds: PrefixBounds | None) -> list[tuple[int, PrefixKey]] | None:
@@ -309,11 +329,10 @@ def row_at(engine: Engine, state: TableState, key: PrefixKey, metric: int | None
 
 
 def best_path(domain: DomainTable, family: Family, key: PrefixKey) -> Path | None:
-    """Return the best path of a prefix as the domain would choose it now."""
-    if key in domain.desired[family]:
-        told = [held for table in domain.peers.values() if (held := domain.view(table, family).get(key)) is not None]
-        if len(told) == 1 and isinstance(told[0], Path):  # there was nothing to choose from
-            return told[0]
+    """Return the best path of a prefix: as the domain chose it, or as it would choose now where that is not known."""
+    path = domain.chosen_paths(family)(key)
+    if path is not None:
+        return path
     chosen = choose(domain, family, key)
     return chosen[0] if chosen else None
 

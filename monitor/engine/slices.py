@@ -17,11 +17,15 @@ class Turns:
     def __init__(self) -> None:
         self._since = time.perf_counter()
 
-    async def pause(self) -> None:
-        """Let others run if this slice has taken long enough."""
-        if time.perf_counter() - self._since >= SLICE_SECONDS:
+    async def pause(self) -> bool:
+        """Let others run if this slice has taken long enough; returns whether they did."""
+        if time.perf_counter() - self._since < SLICE_SECONDS:
+            return False
+        # Who waits for a timer or a socket wakes up in as many turns of the loop: handle, future, task.
+        for _ in range(3):
             await asyncio.sleep(0)
-            self._since = time.perf_counter()
+        self._since = time.perf_counter()
+        return True
 
 
 async def ordered(keys: Iterable[bytes], turns: Turns) -> list[bytes]:
@@ -36,6 +40,21 @@ async def ordered(keys: Iterable[bytes], turns: Turns) -> list[bytes]:
         found += sorted(buckets[start])
         await turns.pause()
     return found
+
+
+async def smallest(keys: list[bytes], most: int, turns: Turns) -> list[bytes]:
+    """Return the *most* smallest of *keys* in order, in slices and in time that hardly grows with *most*."""
+    kept: list[bytes] = []
+    bound: bytes | None = None
+    for start in range(0, len(keys), 4096):
+        part = keys[start : start + 4096]
+        kept += part if bound is None else [key for key in part if key < bound]
+        if len(kept) >= 2 * most + 4096:
+            kept.sort()
+            del kept[most:]
+            bound = kept[-1] if kept else b""
+        await turns.pause()
+    return sorted(kept)[:most]
 
 
 class Smallest(Generic[Item]):

@@ -50,8 +50,9 @@ def interface_name(links: Links, ifindex: int) -> str:
 
 def hop_document(links: Links, hop: NextHop) -> Document:
     """``{address, interface, weight}``."""
+    address = hop.address
     return {
-        "address": str(hop.address) if hop.address else None,
+        "address": str(address) if address else None,
         "interface": interface_name(links, hop.ifindex),
         "weight": hop.weight,
     }

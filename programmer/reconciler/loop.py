@@ -57,7 +57,8 @@ class Reconciler:
 
     ``notify`` is called after anything visible changed.  ``wall`` and ``monotonic`` are the clocks, in seconds.
     ``held`` says which hold keeps an operation back.  While ``paused`` has a text, nothing is written at all, and that text
-    says why; nor while ``recovering``, before an undecided change of an earlier life is taken back.
+    says why; nor while ``recovering``, before an undecided change of an earlier life is taken back.  ``written`` counts the
+    operations on routes that the kernel has accepted.
     """
 
     fib: Fib
@@ -84,6 +85,7 @@ class Reconciler:
     judge: Judge = field(init=False)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     rules_rolled_back: set[RuleOperation] = field(default_factory=set)
+    written: int = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _rescan: dict[tuple[TableId, Family], float] = field(default_factory=dict)
     _rules_dirty: bool = True
@@ -533,6 +535,7 @@ class Reconciler:
         except FibDenied as error:
             self.denied = str(error)
             return [WriteResult(errno.EPERM, "no CAP_NET_ADMIN")] * len(batch)
+        self.written += sum(not result.errno for result in results)
         return results
 
     def _replaced(self, operation: Operation, added: WriteResult) -> bool:

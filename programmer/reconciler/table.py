@@ -80,6 +80,8 @@ class TableState:
     """What a roll-back undid, and until when (monotonic seconds) it is not written again unless a person approves it."""
     outside: list[Operation] = field(default_factory=list)
     """What others did to routes of ours, until the journal has it."""
+    changes: int = 0
+    """How often a route may have changed in what is desired, what is installed, or what lies between; it only grows."""
     _written: deque[tuple[float, int, int]] = field(default_factory=deque)
     _filed_meanwhile: set[PrefixKey] | None = None
 
@@ -108,6 +110,7 @@ class TableState:
 
     def _file(self, key: PrefixKey) -> None:
         """Say anew what is to be done at *key*."""
+        self.changes += 1
         if self._filed_meanwhile is not None:
             self._filed_meanwhile.add(key)
         desired, current = self.desired.get(key), self.current(key)
@@ -158,6 +161,8 @@ class TableState:
                     drifted.append(key)
                     self._changed_outside(key, None, routes[key])
             yield
+        unread = len(self.acknowledged) if self.read else len(routes) + len(image.foreign)
+        self.changes += unread + len(drifted) + abs(len(image.foreign) - len(self.image.foreign))
         self.image, self.difference, self.conflicts = image, found, conflicts
         self.acknowledged.clear()
         self.acknowledged_since = None

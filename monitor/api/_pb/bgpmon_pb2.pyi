@@ -35,6 +35,44 @@ class RoutesRequest(_message.Message):
     limit: int
     def __init__(self, filter: _Optional[str] = ..., domain: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
 
+class ViewRequest(_message.Message):
+    __slots__ = ("filter", "domain", "sort", "descending", "problems", "replaces", "wait")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    SORT_FIELD_NUMBER: _ClassVar[int]
+    DESCENDING_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    REPLACES_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    filter: str
+    domain: str
+    sort: str
+    descending: bool
+    problems: bool
+    replaces: int
+    wait: float
+    def __init__(self, filter: _Optional[str] = ..., domain: _Optional[str] = ..., sort: _Optional[str] = ..., descending: _Optional[bool] = ..., problems: _Optional[bool] = ..., replaces: _Optional[int] = ..., wait: _Optional[float] = ...) -> None: ...
+
+class WindowRequest(_message.Message):
+    __slots__ = ("view", "first", "count", "around", "before")
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    AROUND_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    view: int
+    first: int
+    count: int
+    around: str
+    before: int
+    def __init__(self, view: _Optional[int] = ..., first: _Optional[int] = ..., count: _Optional[int] = ..., around: _Optional[str] = ..., before: _Optional[int] = ...) -> None: ...
+
+class CloseViewRequest(_message.Message):
+    __slots__ = ("view",)
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    view: int
+    def __init__(self, view: _Optional[int] = ...) -> None: ...
+
 class ExplainRequest(_message.Message):
     __slots__ = ("prefix", "domain")
     PREFIX_FIELD_NUMBER: _ClassVar[int]
@@ -50,10 +88,12 @@ class LookupRequest(_message.Message):
     def __init__(self, address: _Optional[str] = ...) -> None: ...
 
 class PlanRequest(_message.Message):
-    __slots__ = ("digest",)
+    __slots__ = ("digest", "limit")
     DIGEST_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
     digest: str
-    def __init__(self, digest: _Optional[str] = ...) -> None: ...
+    limit: int
+    def __init__(self, digest: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class PlansRequest(_message.Message):
     __slots__ = ("limit",)

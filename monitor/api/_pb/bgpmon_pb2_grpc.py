@@ -55,6 +55,21 @@ class FeedStub:
                 request_serializer=bgpmon__pb2.RoutesRequest.SerializeToString,
                 response_deserializer=bgpmon__pb2.Document.FromString,
                 _registered_method=True)
+        self.View = channel.unary_unary(
+                '/bgpmon.v1.Feed/View',
+                request_serializer=bgpmon__pb2.ViewRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.Window = channel.unary_unary(
+                '/bgpmon.v1.Feed/Window',
+                request_serializer=bgpmon__pb2.WindowRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
+        self.CloseView = channel.unary_unary(
+                '/bgpmon.v1.Feed/CloseView',
+                request_serializer=bgpmon__pb2.CloseViewRequest.SerializeToString,
+                response_deserializer=bgpmon__pb2.Document.FromString,
+                _registered_method=True)
         self.Explain = channel.unary_unary(
                 '/bgpmon.v1.Feed/Explain',
                 request_serializer=bgpmon__pb2.ExplainRequest.SerializeToString,
@@ -164,6 +179,27 @@ class FeedServicer:
 
     def Routes(self, request, context):
         """Desired and installed routes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def View(self, request, context):
+        """Opens a view: an ordered list of routes, whose rows Window tells.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Window(self, request, context):
+        """Some rows of a view, as they are now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloseView(self, request, context):
+        """Drops a view.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -302,6 +338,21 @@ def add_FeedServicer_to_server(servicer, server):
             'Routes': grpc.unary_unary_rpc_method_handler(
                     servicer.Routes,
                     request_deserializer=bgpmon__pb2.RoutesRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'View': grpc.unary_unary_rpc_method_handler(
+                    servicer.View,
+                    request_deserializer=bgpmon__pb2.ViewRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'Window': grpc.unary_unary_rpc_method_handler(
+                    servicer.Window,
+                    request_deserializer=bgpmon__pb2.WindowRequest.FromString,
+                    response_serializer=bgpmon__pb2.Document.SerializeToString,
+            ),
+            'CloseView': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseView,
+                    request_deserializer=bgpmon__pb2.CloseViewRequest.FromString,
                     response_serializer=bgpmon__pb2.Document.SerializeToString,
             ),
             'Explain': grpc.unary_unary_rpc_method_handler(
@@ -493,6 +544,87 @@ class Feed:
             target,
             '/bgpmon.v1.Feed/Routes',
             bgpmon__pb2.RoutesRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def View(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Feed/View',
+            bgpmon__pb2.ViewRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Window(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Feed/Window',
+            bgpmon__pb2.WindowRequest.SerializeToString,
+            bgpmon__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseView(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bgpmon.v1.Feed/CloseView',
+            bgpmon__pb2.CloseViewRequest.SerializeToString,
             bgpmon__pb2.Document.FromString,
             options,
             channel_credentials,

@@ -45,14 +45,33 @@ class Book:
     async def routes(self, filter_text: str = "", domain: str = "", limit: int = 1000) -> Document:
         return await self._answer("routes", filter_text, domain, limit)
 
+    async def view(
+        self,
+        filter_text: str = "",
+        domain: str = "",
+        sort: str = "",
+        *,
+        descending: bool = False,
+        problems: bool = False,
+        replaces: int = 0,
+        wait: float = 0.0,
+    ) -> Document:
+        return await self._answer("view", filter_text, domain, sort, descending, problems, replaces, wait)
+
+    async def window(self, view: int, first: int = 0, count: int = 50, around: str = "", before: int = 0) -> Document:
+        return await self._answer("window", view, first, count, around, before)
+
+    async def close_view(self, view: int) -> Document:
+        return await self._answer("close_view", view)
+
     async def explain(self, prefix: str, domain: str = "") -> Document:
         return await self._answer("explain", prefix, domain)
 
     async def lookup(self, address: str) -> Document:
         return await self._answer("lookup", address)
 
-    async def plan(self, digest: str = "") -> Document:
-        return await self._answer("plan", digest)
+    async def plan(self, digest: str = "", limit: int = 5000) -> Document:
+        return await self._answer("plan", digest, limit)
 
     async def plans(self, limit: int = 20) -> Document:
         return await self._answer("plans", limit)

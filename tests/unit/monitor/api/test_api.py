@@ -49,9 +49,12 @@ def test_every_call_of_feed_arrives_with_its_arguments(client: Client, book: Boo
     client.peers("192.0.2.1")
     client.domains()
     client.routes("table = 101", "storage", 7)
+    client.view("table = 101", "storage", "age", descending=True, problems=True, replaces=2**63, wait=1.5)
+    client.window(2**63 + 1, 10_000_000_000, 7, "101 192.0.2.0/24", 3)
+    client.close_view(2**63 + 1)
     client.explain("192.0.2.0/24", "storage")
     client.lookup("192.0.2.9")
-    client.plan("7f3a")
+    client.plan("7f3a", 200)
     client.plans(3)
     client.compare_plans("7f3a", "c0de")
     client.export_plan("7f3a")
@@ -70,9 +73,12 @@ def test_every_call_of_feed_arrives_with_its_arguments(client: Client, book: Boo
         ("peers", "192.0.2.1"),
         ("domains",),
         ("routes", "table = 101", "storage", 7),
+        ("view", "table = 101", "storage", "age", True, True, 2**63, 1.5),
+        ("window", 2**63 + 1, 10_000_000_000, 7, "101 192.0.2.0/24", 3),
+        ("close_view", 2**63 + 1),
         ("explain", "192.0.2.0/24", "storage"),
         ("lookup", "192.0.2.9"),
-        ("plan", "7f3a"),
+        ("plan", "7f3a", 200),
         ("plans", 3),
         ("compare", "7f3a", "c0de"),
         ("export", "7f3a"),
@@ -128,12 +134,15 @@ def test_limits_that_are_not_given_are_the_daemons(client: Client, book: Book) -
     client.history()
     client.routes(limit=0)
     client.plans()
+    client.plan()
+    client.window(5)
     client.windows()
     client.events()
     client.export_audit()
     client.replay(1.0, "status")
     assert book.asked == [
-        ("routes", "", "", 1000), ("history", "", 100), ("routes", "", "", 0), ("plans", 20), ("windows", 0.0, 5),
+        ("routes", "", "", 1000), ("history", "", 100), ("routes", "", "", 0), ("plans", 20),
+        ("plan", "", 5000), ("window", 5, 0, 50, "", 0), ("windows", 0.0, 5),
         ("events", 0, 0.0, 100, 0.0), ("audit_export", 0, 0.0, 1000), ("replay", 1.0, "status", "", 1000),
     ]  # fmt: skip
 

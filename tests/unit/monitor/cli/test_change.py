@@ -121,7 +121,7 @@ def test_wait_follows_the_plan_to_its_end(
     states = iter(["queued", "applying", "soaking", "soaking", last])
     progress = {"applied": 3, "failed": 0, "stale": 1, "left_out": [], "deadline": None, "reverted": {}}
 
-    def plan(_digest: str) -> Document:
+    def plan(_digest: str, _limit: int) -> Document:
         state = next(states)
         return {"number": 4, "state": state, "detail": "", "expires_at": "2026-11-24T09:01:09Z",
                 "progress": progress if state == last else None, "approvals": {"have": 1, "need": 1}}  # fmt: skip

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitor.engine import effects, freezing, plans, slices
 from monitor.engine.rows import MOST_ROWS
-from monitor.engine.slices import Smallest
+from monitor.engine.slices import Smallest, smallest
 from monitor.engine.surroundings import Surroundings
 from monitor.errors import BadRequest
 from monitor.rib.path import PeerId
@@ -408,6 +410,32 @@ def test_live_plan_shows_rules_and_routes_and_a_frozen_one_what_it_holds() -> No
         assert shown["operations"] == live["operations"]
 
     on_node(play, mode="approve")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_a_limit_keeps_the_first_operations_of_a_plan(limit: int) -> None:
+    async def play(node: Node) -> None:
+        whole: Any = await node.stage.feed.plan()
+        frozen: Any = await node.stage.control.freeze("uid 0")
+        for digest in ("", frozen["digest"]):
+            shown: Any = await node.stage.feed.plan(digest, limit)
+            assert shown["operations"] == whole["operations"][:limit]
+            assert (shown["total"], shown["truncated"]) == (6, True)
+            for all_of_it in (await node.stage.feed.plan(digest, 0), await node.stage.feed.plan(digest)):
+                assert all_of_it["operations"] == whole["operations"]
+
+    on_node(play, mode="approve")
+
+
+@settings(deadline=None)
+@given(st.lists(st.binary(max_size=3)), st.integers(0, 9))
+def test_the_smallest_are_the_first_of_a_sort(keys: list[bytes], most: int) -> None:
+    assert asyncio.run(smallest(keys, most, slices.Turns())) == sorted(keys)[:most]
+
+
+async def test_the_smallest_of_many_are_found_in_parts() -> None:
+    keys = [(index * 7919 % 20_011).to_bytes(3, "big") for index in range(20_011)]
+    assert await smallest(keys, 10, slices.Turns()) == sorted(keys)[:10]
 
 
 # The doctor

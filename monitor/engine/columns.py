@@ -1,0 +1,80 @@
+"""The columns by which routes can be sorted: what of a route stands in each, as a value that can be compared."""
+
+import ipaddress
+from collections.abc import Callable
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from monitor.engine.rows import Row
+from monitor.rib.attribute import Rpki
+from monitor.rib.path import Path
+
+Value = Any
+"""What stands in a column: comparable with every other value there, or None where nothing does."""
+
+PREFIX = "prefix"
+"""The order of a view that is not sorted by anything else: by table, family and prefix."""
+
+_GLYPHS = MappingProxyType({"+": 0, "~": 1, "-": 2})
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> Value:
+    """Return an address in the order of addresses, text that is none behind them all."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return (9, 0, text)
+    return (address.version, int(address), text)
+
+
+def _next_hop(row: Row) -> Value:
+    hops = row.forwarding.next_hops
+    return (len(hops[0].gateway), hops[0].gateway) if hops and hops[0].gateway else None
+
+
+def _interface(row: Row) -> Value:
+    return next(iter(row.interfaces), None)
+
+
+def _of_path(value_of: Callable[[Path], Value]) -> Callable[[Row], Value]:
+    def of_row(row: Row) -> Value:
+        path = row.best_path
+        return None if path is None else value_of(path)
+
+    return of_row
+
+
+PATH_COLUMNS: MappingProxyType[str, Callable[[Path], Value]] = MappingProxyType({
+    "peer": lambda path: _address(path.peer.address),
+    "pathlen": lambda path: path.attributes.as_path_length,
+    "lp": lambda path: path.attributes.local_pref,
+    "med": lambda path: path.attributes.med,
+    "origin": lambda path: int(path.attributes.origin),
+    "age": lambda path: -int(path.received_at),
+    "rpki": lambda path: None if path.rpki is Rpki.NONE else int(path.rpki),
+})  # fmt: skip
+"""Columns that the best path fills alone."""
+
+COLUMNS: MappingProxyType[str, Callable[[Row], Value]] = MappingProxyType({
+    "state": lambda row: row.state,
+    "domain": lambda row: row.domain or None,
+    "table": lambda row: row.table,
+    "metric": lambda row: row.metric,
+    "peer": _of_path(PATH_COLUMNS["peer"]),
+    "asn": lambda row: row.asn or None,
+    "nh": _next_hop,
+    "dev": _interface,
+    **{name: _of_path(PATH_COLUMNS[name]) for name in ("pathlen", "lp", "med", "origin", "age")},
+    "op": lambda row: _GLYPHS.get(row.op),
+    "rpki": _of_path(PATH_COLUMNS["rpki"]),
+    "ecmp": lambda row: row.ecmp,
+})  # fmt: skip
+"""Every column but the prefix itself.  Addresses stand in their numerical order, ages from the youngest on."""
+
+NAMES = (PREFIX, *COLUMNS)
+"""What a view can be sorted by."""
+
+OF_PATHS = frozenset({*PATH_COLUMNS, "asn"})
+"""Columns that tell of the best path: they can change where neither route nor membership does."""
