@@ -132,6 +132,7 @@ class BgpmonApp(App[int]):
 
     def on_mount(self) -> None:
         """Begin."""
+        self.set_class(self.painter.looks.ascii, "-ascii")
         self.link.start()
         self.prompt.complete = self._typing.complete
         self.prompt.told = self._typing.prompted
@@ -167,7 +168,14 @@ class BgpmonApp(App[int]):
 
     # The clock
 
+    @property
+    def _ends(self) -> bool:
+        """Whether the screens are not there any more: answers still come meanwhile."""
+        return self._exit or not self.screen_stack or not self.screen_stack[0].children
+
     def _tick(self) -> None:
+        if self._ends:
+            return
         idle = time.monotonic() - self._key_at
         if self.link.unlocked and idle >= self.unlocked_seconds:
             self.link.lock()
@@ -191,18 +199,18 @@ class BgpmonApp(App[int]):
         finally:
             self._refreshing = False
         self.draw_frame()
-        if not self._small:
+        if not self._small and not self._ends:
             self.pane.redraw()
 
     def _heard(self, items: list[dict[str, Any]]) -> None:
         """Records came: who waits for an approval sees it now."""
         if self.desk.still is not None:
             self._heard_still += len(items)
-        elif self._here[0] in {"plan", "events"} and not self._small:
+        elif self._here[0] in {"plan", "events"} and not self._small and not self._ends:
             self.pane.renew()
 
     def _link_changed(self) -> None:
-        if not self.is_running:
+        if self._ends or not self.is_running:
             return
         if self.link.lost_at is None:
             away = max(0.0, (self.link.found_at or self._lost_at) - self._lost_at)
@@ -216,7 +224,7 @@ class BgpmonApp(App[int]):
 
     def draw_frame(self) -> None:
         """Draw the lines around the screen."""
-        if not self.screen_stack or not self.is_running:
+        if self._ends or not self.is_running:
             return
         size = self.screen_stack[0].size
         columns = size.width

@@ -73,6 +73,8 @@ def wish(columns: Sequence[Column], rows: Sequence[Row], before: Mapping[str, in
     """Return how wide the columns would like to be for *rows*, and never less than *before*."""
     wanted = dict(before)
     for column in columns:
-        most = max((width(column.cell(row)[0]) for row in rows), default=0)
-        wanted[column.title] = min(max(wanted.get(column.title, width(column.title) + 1), most), column.most)
+        known = wanted.get(column.title, width(column.title) + 1)
+        # A column that has its widest width already is not looked at.
+        most = max((width(column.cell(row)[0]) for row in rows), default=0) if known < column.most else known
+        wanted[column.title] = min(max(known, most), column.most)
     return wanted

@@ -129,9 +129,7 @@ class Commander:
         )  # fmt: skip
         try:
             async with asyncio.timeout(LONGEST):
-                assert process.stdout is not None
-                octets = await process.stdout.read(MOST_OCTETS)
-                await process.wait()
+                octets, _ = await process.communicate()
             tail = [] if process.returncode == 0 else [(), line((f"exit code {process.returncode}", "warn"))]
         except TimeoutError:
             octets, tail = b"", [line((f"no end after {LONGEST:g} s: ended", "bad"))]
@@ -139,5 +137,5 @@ class Commander:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        text = clean_lines(octets.decode(errors="replace")).rstrip("\n")
+        text = clean_lines(octets[:MOST_OCTETS].decode(errors="replace")).rstrip("\n")
         screen.put([*(line(part) for part in text.split("\n")), *tail])

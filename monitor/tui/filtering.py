@@ -129,7 +129,8 @@ def completions(text: str, values: Mapping[str, list[str]], screen: str = "route
     for sign in ("!=", "<=", ">=", "=", "~", "<", ">"):
         name, found, begun = word.partition(sign)
         if found and name:
-            known = values.get(NAMES.get(name, name), [])
+            field = NAMES.get(name, name)
+            known = values.get(field, []) if screen not in KNOWN or field in KNOWN[screen] else []
             return [f"{text[:start]}{name}{sign}{value}" for value in known if value.startswith(begun)]
     fields = [name for name in FIELDS if screen not in KNOWN or name in KNOWN[screen]]
     words = [*fields, "in ", "covers ", "exact ", "and ", "or ", "not "]

@@ -58,6 +58,10 @@ def spread(left: Line, right: Line, columns: int) -> Line:
 
 def pad(text: str, columns: int, *, right: bool = False) -> str:
     """Return *text* in exactly *columns*."""
+    if text.isascii() and columns > 0:
+        # Most cells are: a page has a thousand of them.
+        cell = text if len(text) <= columns else f"{text[: columns - 1]}…"
+        return cell.rjust(columns) if right else cell.ljust(columns)
     cell = shortened(text, columns)
     blanks = " " * (columns - width(cell))
     return blanks + cell if right else cell + blanks

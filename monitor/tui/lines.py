@@ -27,16 +27,19 @@ class Painter:
     def strip(self, found: Line, columns: int, *, over: Style | None = None, fade: bool = False) -> Strip:
         """Return a line as a strip of exactly *columns*; *over* is laid on top of every style."""
         left = columns
+        plain = True
         segments: list[Segment] = []
         for text, token in found:
             if left <= 0:
                 break
             drawn = self.looks.drawn(text)
             room = width(drawn)
+            plain = plain and drawn.isascii()
             style = self.styles["muted" if fade else token]
             segments.append(Segment(drawn, style + over if over else style))
             left -= room
-        strip = Strip(segments)
+        # What is ASCII alone need not be measured once more.
+        strip = Strip(segments, columns - left if plain else None)
         return strip.adjust_cell_length(columns, over or self.styles["text"])
 
 

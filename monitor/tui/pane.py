@@ -117,14 +117,19 @@ class Pane(Vertical):
             self._again = False
             self.renew()
 
+    @property
+    def _can_draw(self) -> bool:
+        # At the end answers still come while the widgets are taken down.
+        return self.is_attached and bool(self.children) and self.size.width > 0
+
     def redraw(self) -> None:
         """Draw, unless the display is held still or there is no room yet."""
-        if self.is_mounted and self.size.width > 0 and self.desk.still is None:
+        if self._can_draw and self.desk.still is None:
             self.draw()
 
     def on_resize(self) -> None:
         """Draw for the new size."""
-        if self.is_mounted and self.size.width > 0:
+        if self._can_draw:
             self.draw()
 
     def lines(self, name: str) -> Lines:

@@ -19,7 +19,12 @@ MOST_PAGES = 12
 
 
 class Rows(Protocol):
-    """What a table shows."""
+    """What a table shows.
+
+    ``fixed``: what a row says is in it alone, so that the same object is always drawn in the same way.
+    """
+
+    fixed: bool
 
     @property
     def total(self) -> int:
@@ -46,6 +51,8 @@ def key_of(row: Row | None) -> str:
 
 class LocalRows:
     """Rows that are here, each with its ``key``; *complete* is not said of what was not heard yet."""
+
+    fixed = False
 
     def __init__(self, items: Sequence[Row] = (), *, complete: bool = True) -> None:
         self.items = list(items)
@@ -79,6 +86,8 @@ class WindowRows:
     ``changed`` is called when there is something new to draw, ``failed`` with what went wrong.  Everything runs on the loop.
     """
 
+    fixed = True
+
     def __init__(self, ask: Ask, changed: Callable[[], None], failed: Callable[[MonitorError], None]) -> None:
         self._ask = ask
         self._changed = changed
@@ -97,6 +106,11 @@ class WindowRows:
         self.changes = 0
 
     # Opening
+
+    @property
+    def settled(self) -> bool:
+        """Whether what is here is the view that was asked for last."""
+        return self._opening is None or self._opening.done()
 
     def open(self, around: str = "", *, then: Callable[[int], None] | None = None, **asked: Any) -> None:
         """Open a view: ``filter``, ``domain``, ``sort``, ``descending``, ``problems``.
@@ -174,11 +188,15 @@ class WindowRows:
         self._old.update(self._pages)
         self._fetch()
 
-    def _missing(self) -> int | None:
-        """Return the page that is wanted most, None when everything is here."""
+    def _shown(self) -> range:
+        """Return the pages that are on the screen."""
         first, count = self._wanted
         last = max(first, min(first + count, self.total) - 1)
-        shown = range(first // PAGE, last // PAGE + 1)
+        return range(first // PAGE, last // PAGE + 1)
+
+    def _missing(self) -> int | None:
+        """Return the page that is wanted most, None when everything is here."""
+        shown = self._shown()
         for number in shown:
             if number not in self._pages:
                 return number
@@ -201,10 +219,12 @@ class WindowRows:
                 page = await self._ask("window", view=view, first=number * PAGE, count=PAGE)
                 if view != self.view:
                     continue
+                before = self.total, self.complete
                 self._take(page)
                 if number not in self._pages:  # the table has become shorter
                     self._pages[number] = []
-                self._changed()
+                if number in self._shown() or before != (self.total, self.complete):
+                    self._changed()
         except Stale:
             # The daemon has dropped it, or is another one by now.
             self.view = 0

@@ -22,6 +22,9 @@ HEAD = 1
 SCROLL_MOST = 8
 """Columns that one step to the side moves."""
 
+MOST_KEPT = 512
+"""Lines that are kept ready, so that a row is put together once and not whenever it is compared or drawn."""
+
 
 class Table(ScrollView, can_focus=True):
     """Rows under heads, with a cursor.
@@ -65,6 +68,8 @@ class Table(ScrollView, can_focus=True):
         self._wanted: dict[str, int] = {}
         self._layout: list[tuple[Column, int]] = []
         self._drawn: dict[int, Line] = {}
+        self._kept: dict[int, tuple[Row, Line]] = {}
+        self._measured: dict[int, Row] = {}
         self._of = (0, 0)
 
     # Rows
@@ -90,6 +95,7 @@ class Table(ScrollView, can_focus=True):
             self.rows = rows
             if not keep:
                 self._wanted.clear()
+                self._measured.clear()
                 self.cursor, self.cursor_key, self._first = 0, "", 0
         self.renew()
 
@@ -147,6 +153,7 @@ class Table(ScrollView, can_focus=True):
         """Lay the columns out anew."""
         self._layout = []
         self._wanted.clear()
+        self._measured.clear()
         self._measure()
         self._redraw(everything=True)
 
@@ -154,34 +161,51 @@ class Table(ScrollView, can_focus=True):
         room = self.size.width
         if room <= 0:
             return
-        shown = [row for at in range(self._first, self._first + self.page) if (row := self.rows.row(at)) is not None]
-        self._wanted = wish(self.columns, shown, self._wanted)
+        places = range(self._first, self._first + self.page)
+        shown = {at: row for at in places if (row := self.rows.row(at)) is not None}
+        measured = self._measured if self.rows.fixed else {}
+        # Columns never become narrower for other rows, so that a row counts once.
+        fresh = [row for at, row in shown.items() if measured.get(at) is not row]
+        self._measured = shown
+        if fresh or not self._layout:
+            self._wanted = wish(self.columns, fresh, self._wanted)
         columns = chosen(self.columns, room, self._wanted, self.hidden, wide=self.wide)
         layout = list(zip(columns, widths(columns, room, self._wanted), strict=True))
         if layout != self._layout:
             self._layout = layout
             self._drawn.clear()
+            self._kept.clear()
             self.refresh()
 
     def _redraw(self, *, everything: bool = False) -> None:
         """Draw the rows that differ from what is on the screen."""
-        if everything or self._of != (self.size.width, self.size.height):
-            self._of = (self.size.width, self.size.height)
+        columns, rows = self.size
+        if everything or self._of != (columns, rows):
+            self._of = (columns, rows)
             self._drawn.clear()
+            self._kept.clear()
             self.refresh()
             return
         if not self._drawn:
             self.refresh()
             return
-        for y in range(HEAD, self.size.height):
-            if self._drawn.get(y) != self._marked(y):
-                self.refresh(Region(0, y, self.size.width, 1))
+        regions: list[Region] = []
+        begin = HEAD
+        for y in range(HEAD, rows + 1):
+            if y < rows and self._drawn.get(y) != self._marked(y):
+                continue
+            # Rows below one another are one region: each costs a walk through the whole screen.
+            if y > begin:
+                regions.append(Region(0, begin, columns, y - begin))
+            begin = y + 1
+        if regions:
+            self.refresh(*regions)
 
     def _redraw_rows(self, *indices: int) -> None:
-        for index in indices:
-            y = index - self._first + HEAD
-            if HEAD <= y < self.size.height:
-                self.refresh(Region(0, y, self.size.width, 1))
+        columns, rows = self.size
+        places = [index - self._first + HEAD for index in indices]
+        if regions := [Region(0, y, columns, 1) for y in places if HEAD <= y < rows]:
+            self.refresh(*regions)
 
     def repaint(self) -> None:
         """Draw all of it, in other looks."""
@@ -223,6 +247,18 @@ class Table(ScrollView, can_focus=True):
         row = self.rows.row(index)
         if row is None:
             return (("·" * min(12, self.size.width), "muted"),)
+        if not self.rows.fixed:
+            return self._cells(row)
+        kept = self._kept.get(index)
+        if kept is not None and kept[0] is row:
+            return kept[1]
+        found = self._cells(row)
+        if len(self._kept) > MOST_KEPT:
+            self._kept.clear()
+        self._kept[index] = row, found
+        return found
+
+    def _cells(self, row: Row) -> Line:
         cells: list[tuple[str, str]] = []
         gone = bool(row.get("gone"))
         for number, (column, room) in enumerate(self._layout):

@@ -69,8 +69,10 @@ class Typing:
             and isinstance(self._app.pane, RoutesPane)
             and not language().check(self._app.prompt.text, "routes")
         ):
-            self._say_of_prompt(line(("ok  ", "ok"), self._app.pane.found()))
-            if not self._app.pane.rows.complete:
+            rows = self._app.pane.rows
+            if rows.settled:
+                self._say_of_prompt(line(("ok  ", "ok"), self._app.pane.found()))
+            if not (rows.settled and rows.complete):
                 self._app.set_timer(0.2, self._say_found)
 
     def prompted(self, event: Prompt.Typed) -> None:

@@ -12,6 +12,7 @@ HOSTS = {
     "127.0.0.1": "the loopback of examples",
     "www.apache.org": "the licence",
     "json-schema.org": "the dialect of our schema",
+    "www.w3.org": "the namespace of SVG",
 }
 """Hosts that a URL in this repository may name, and why."""
 REGISTRIES = [

@@ -90,6 +90,8 @@ class Choice(ModalScreen[str | None]):
         elif event.key == "space" and self._several and table.row is not None:
             self._marked ^= {str(table.row["key"])}
             table.repaint()
+        elif event.character == "?" and any(item["key"] == "?" for item in self._items):
+            self.dismiss("?")
         elif event.character and event.character.isprintable():
             self._jump(event.character)
         return True

@@ -4,6 +4,7 @@ from typing import Any
 
 from textual.app import ComposeResult
 
+from monitor.text.listing import event_text
 from monitor.text.table import clean
 from monitor.tui.cells import clock_time
 from monitor.tui.column import Column, Row
@@ -28,7 +29,7 @@ def kind_of(item: Row) -> Span:
 
 def words_of(item: Row) -> str:
     """Return what a record says, and by whom."""
-    words = clean(item.get("detail"))
+    words = event_text(dict(item))
     actor = item.get("actor")
     return f"{words}  (by {clean(actor)})" if actor and actor != "bgpmon" else words
 

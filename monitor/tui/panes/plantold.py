@@ -43,6 +43,7 @@ def head(document: dict[str, Any], change: dict[str, Any], columns: int, room: i
     if left > 2 and state in {"live", "frozen", "approved", "queued"}:
         found += checks[: max(1, left - 1 - min(len(tables), left // 2))]
         found += tables[: max(0, room - len(found) - 1)]
+    del found[max(room, 3) - 1 :]
     if document.get("truncated"):
         shown = len(document.get("operations") or [])
         found.append(line((f" the first {number(shown)} of {number(document.get('total'))} operations:", "muted")))
@@ -57,14 +58,14 @@ def _title(document: dict[str, Any], columns: int) -> Line:
     if state == "live":
         word: Span = ("live, not frozen", "text")
     else:
-        word = (state.upper(), PLAN_TOKENS.get(state, "text"))
+        word = (clean(state).upper(), PLAN_TOKENS.get(state, "text"))
     left = line((name, "title"), word, "  ", *mark(document.get("summary")))
     if document.get("short"):
         left = (*left, *line(("  digest ", "muted"), (clean(document["short"]), "accent")))
     if document.get("kind") == "rollback" or document.get("rolls_back"):
         left = (*left, *line((f"  the way back from #{clean(document.get('rolls_back'))}", "warn")))
     risk = _risk(document)
-    right = line(("RISK ", "head"), (risk.upper(), RISK_TOKENS.get(risk, "text")), " ") if risk else ()
+    right = line(("RISK ", "head"), (clean(risk).upper(), RISK_TOKENS.get(risk, "text")), " ") if risk else ()
     return spread(left, right, columns)
 
 

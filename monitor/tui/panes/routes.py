@@ -61,6 +61,7 @@ class RoutesPane(Pane):
         self.preview = ""
         """A filter that is being typed and not yet accepted."""
         self.typing = False
+        self._before = ""
         self.rows = WindowRows(desk.link.ask, self._changed, self._failed)
         self._opened: tuple[Any, ...] | None = None
         self._looks_again = False
@@ -185,11 +186,15 @@ class RoutesPane(Pane):
 
     def try_filter(self, text: str) -> None:
         """Show what matches while it is typed."""
+        if not self.typing:
+            self._before = self.table.cursor_key
         self.typing, self.preview = True, text
         self.reopen()
 
     def drop_filter(self) -> None:
         """Show again what was shown before something was typed."""
+        if self.typing:
+            self.table.cursor_key = self._before
         self.typing, self.preview = False, ""
         self.reopen()
 
