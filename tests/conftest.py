@@ -5,12 +5,17 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from lab.gobgpd import VERSIONS
 from tests.support.gobgpd import require_gobgpd
 from tests.support.netns import require_root_namespaces
 from tests.support.tls import Certificates, make_certificates
+
+# How long an example takes says more of the machine than of what is tested; speed is measured in bench/.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 KERNEL_LACKS = "the kernel has no "
 """Beginning of the only reasons for which a kernel or daemon test may be skipped in CI."""
