@@ -21,8 +21,9 @@ from monitor.text import detail, screen
 def bgpmon(context: click.Context) -> int:
     """BGP routes into the node's kernel tables, per routing domain, under control.
 
-    Without a command: the terminal UI on a terminal, elsewhere the status.  Exit codes: 0 done, 1 failed, 2 usage or invalid configuration, 3 no daemon
-    answers, 4 differences (with --exit-code), 5 refused, 6 stale, 7 applied and taken back, 8 unhealthy.
+    Without a command: the terminal UI on a terminal, elsewhere the status.  Exit codes: 0 done, 1 failed, 2 usage or
+    invalid configuration, 3 no daemon answers, 4 differences (with --exit-code), 5 refused, 6 stale, 7 applied and taken
+    back, 8 unhealthy.
     """
     context.ensure_object(Settings)
     if context.invoked_subcommand is None:

@@ -36,7 +36,8 @@ log = logging.getLogger("bgpmon.demo")
 class Options:
     """What the command line says.
 
-    ``rate`` is how many things happen a second, 0 for none; ``soak`` is in seconds, 0 for none.  Without a ``run_dir`` a private one is made.
+    ``rate`` is how many things happen a second, 0 for none; ``soak`` is in seconds, 0 for none.  Without a ``run_dir`` a
+    private one is made.
     """
 
     run_dir: str | None

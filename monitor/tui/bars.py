@@ -145,7 +145,8 @@ def summary(status: dict[str, Any], lost: float | None, columns: int) -> list[Li
     peers = status.get("peers") or {}
     plan = (status.get("plan") or {}).get("summary") or {}
     bad = lost is not None or bool(peers.get("down"))
-    words = f"{clean(status.get('node') or '?')} {str(status.get('mode') or '').upper()} peers {number(peers.get('up') or 0)}/{number(peers.get('total') or 0)} "
+    words = f"{clean(status.get('node') or '?')} {str(status.get('mode') or '').upper()} "
+    words += f"peers {number(peers.get('up') or 0)}/{number(peers.get('total') or 0)} "
     words += f"plan +{_short(plan.get('add') or 0)}~{_short(plan.get('change') or 0)}-{_short(plan.get('remove') or 0)}"
     first = line(("!! " if bad else "", "bad"), "DAEMON GONE " if lost is not None else "", words)
     return [cut(first, columns), cut(line(("window too small", "warn")), columns)]

@@ -27,6 +27,11 @@ PLAN_TOKENS = {
 }  # fmt: skip
 
 
+def value(item: Row, name: str) -> str:
+    """Return one of an item's values as text that may be drawn."""
+    return clean(item.get(name))
+
+
 def cell(name: str, token: str = "text") -> Any:
     """Return a cell that shows an item's value."""
 
@@ -49,7 +54,7 @@ def count(name: str, token: str = "text", zero: str = "muted") -> Any:
 def seconds_of(value: object) -> float | None:
     """Return a moment (RFC 3339) as seconds since the epoch, None for anything else."""
     try:
-        return datetime.fromisoformat(str(value).replace("Z", "+00:00")).timestamp()
+        return datetime.fromisoformat(str(value)).timestamp()
     except ValueError:
         return None
 

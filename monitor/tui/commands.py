@@ -4,7 +4,7 @@ import asyncio
 import os
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from monitor.text.table import clean_lines
 from monitor.tui.desk import Desk
@@ -26,6 +26,34 @@ OWN = (
     *(Word(name, f"the screen {name.capitalize()}") for name in PANES),
 )
 """What has no counterpart on the command line."""
+
+
+def screen_of(parts: list[str]) -> tuple[str, dict[str, Any]] | None:
+    """Return the screen that shows what a command prints, and what of it; None where there is none, or it has options."""
+    if any(part.startswith("-") for part in parts[1:]):
+        return None
+    match parts:
+        case ["status" | "overview"]:
+            return "overview", {}
+        case ["domains" | "events" as name]:
+            return name, {}
+        case ["health" | "doctor"]:
+            return "health", {}
+        case ["peers" | "lookup" as name]:
+            return name, {}
+        case ["peers" | "lookup" as name, address]:
+            return name, {"address": address}
+        case ["routes", *words]:
+            return "routes", {"filter": " ".join(words)}
+        case ["explain", prefix]:
+            return "route", {"prefix": prefix}
+        case ["plan"] | ["plan", "show"]:
+            return "plan", {"digest": ""}
+        case ["plan", "show", digest]:
+            return "plan", {"digest": digest}
+        case ["plan", "list"]:
+            return "plan", {"listing": True}
+    return None
 
 
 class Commander:
@@ -84,33 +112,12 @@ class Commander:
 
     def _opens(self, parts: list[str]) -> bool:
         """Open a screen for what has one; returns whether there was one."""
-        name, rest = parts[0], parts[1:]
-        go = self._desk.go
-        options = any(part.startswith("-") for part in rest)
-        if name in {"quit", "q"}:
+        if parts[0] in {"quit", "q"}:
             self._app.do_quit()
-        elif name == "text" and not rest:
+        elif parts == ["text"]:
             self._app.show_copied()
-        elif name in {"status", "overview"} and not rest:
-            go("overview")
-        elif name == "peers" and len(rest) <= 1 and not options:
-            go("peers", **({"address": rest[0]} if rest else {}))
-        elif name == "domains" and not rest:
-            go("domains")
-        elif name == "routes" and not options:
-            go("routes", filter=" ".join(rest))
-        elif name == "explain" and len(rest) == 1 and not options:
-            go("route", prefix=rest[0])
-        elif name == "lookup" and len(rest) <= 1 and not options:
-            go("lookup", **({"address": rest[0]} if rest else {}))
-        elif name == "plan" and (not rest or (rest[0] == "show" and len(rest) <= 2)) and not options:
-            go("plan", digest=rest[1] if len(rest) == 2 else "")
-        elif name == "plan" and rest == ["list"]:
-            go("plan", listing=True)
-        elif name == "events" and not rest:
-            go("events")
-        elif name in {"health", "doctor"} and not rest:
-            go("health")
+        elif (screen := screen_of(parts)) is not None:
+            self._desk.go(screen[0], **screen[1])
         else:
             return False
         return True
@@ -121,8 +128,8 @@ class Commander:
 
         assert isinstance(screen, TextScreen)
         columns = max(60, self._app.size.width - 2)
-        environment = {**os.environ, "BGPMON_RUN_DIR": self._run_dir or os.environ.get("BGPMON_RUN_DIR", ""), "COLUMNS": str(columns),
-                       "NO_COLOR": "1"}  # fmt: skip
+        run_dir = self._run_dir or os.environ.get("BGPMON_RUN_DIR", "")
+        environment = {**os.environ, "BGPMON_RUN_DIR": run_dir, "COLUMNS": str(columns), "NO_COLOR": "1"}
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "monitor", *parts,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=environment,

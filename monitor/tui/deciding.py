@@ -8,7 +8,7 @@ from monitor.ports import Endorsement
 from monitor.text.moment import span
 from monitor.text.plandoc import requirement
 from monitor.text.table import clean, duration, moment, number
-from monitor.tui.cells import changes, mark, until
+from monitor.tui.cells import changes, mark, until, value
 from monitor.tui.desk import Desk
 from monitor.tui.dialogs.decision import Ask, Decision
 from monitor.tui.dialogs.text import TextScreen
@@ -88,7 +88,8 @@ class Decider:
         async def act(values: dict[str, str]) -> str:
             answer = await self._desk.link.tell("freeze", filter_text=values["filter"], name=self._desk.name)
             made.append(str(answer["digest"]))
-            return f"plan #{clean(answer.get('number'))} is frozen: digest {clean(answer.get('short') or str(answer['digest'])[:12])}"
+            short = clean(answer.get("short") or str(answer["digest"])[:12])
+            return f"plan #{value(answer, 'number')} is frozen: digest {short}"
 
         asks = [
             Ask("filter", "only what matches", filter_text, "empty: everything that is pending", check=_filter_error)
@@ -102,8 +103,11 @@ class Decider:
         now = self._desk.now()
         effect = document.get("effect") or {}
         given = document.get("approvals") or {}
-        shares = [f"{table['percent']:.3g}% of {clean(table.get('domain'))} {clean(table.get('family'))}" for table in effect.get("tables") or []
-                  if isinstance(table.get("percent"), int | float)]  # fmt: skip
+        shares = [
+            f"{table['percent']:.3g}% of {value(table, 'domain')} {value(table, 'family')}"
+            for table in effect.get("tables") or []
+            if isinstance(table.get("percent"), int | float)
+        ]
         told = [
             fact(
                 "digest",
@@ -247,12 +251,8 @@ class Decider:
             line(f"  {clean(made.get('sign'))}"),
             line(f"  {away}bgpmon {act} {short} --signature /dev/stdin < {file}.sig"),
             (),
-            line(
-                (
-                    f"The signature counts until {moment(made.get('expires_at'))}. This screen shows it within a second of its arrival.",
-                    "muted",
-                )
-            ),
+            line((f"The signature counts until {moment(made.get('expires_at'))}.", "muted")),
+            line(("The plan's screen shows it within a second of its arrival.", "muted")),
             line(("Where a rule asks for a ticket, give `--ticket` to both bgpmon commands.", "muted")),
             (),
             line(("What is signed:", "title")),

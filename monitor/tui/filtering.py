@@ -4,6 +4,7 @@ import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from monitor.filter import FIELDS, NAMES, FilterError, parse
@@ -14,7 +15,8 @@ from programmer.route import Address, Family, PrefixKey, family_of, key_of
 
 KNOWN: dict[str, frozenset[str]] = {
     "peers": frozenset({"peer", "asn", "domain", "state", "description", "reason"}),
-    "plan": frozenset({"prefix", "len", "af", "domain", "table", "op", "class", "risk", "rule", "reason", "nh", "dev", "ecmp", "metric"}),
+    "plan": frozenset({"prefix", "len", "af", "domain", "table", "op", "class", "risk", "rule", "reason", "nh", "dev", "ecmp",
+                       "metric"}),
     "events": frozenset({"state", "description", "age", "reason", "peer"}),
 }  # fmt: skip
 """What the items of each screen can be asked for; free text looks at descriptions, peers and reasons."""
@@ -88,7 +90,7 @@ def _words(text: str) -> dict[str, list[str]]:
     """Return the words that follow ``via``, ``dev`` and ``metric`` in the text of a route."""
     found: dict[str, list[str]] = {}
     words = text.replace(",", " ").split()
-    for name, value in zip(words, words[1:], strict=False):
+    for name, value in pairwise(words):
         if name in {"via", "dev", "metric"}:
             found.setdefault(name, []).append(value.removeprefix("inet6"))
     return found

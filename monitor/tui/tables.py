@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,8 +186,7 @@ class TableActions:
             self._desk.printed += [json.dumps(row, ensure_ascii=True) for row in rows]
             self._desk.say(f"{number(len(rows))} rows are printed when you leave")
             return
-        text = {"json": lambda: json.dumps(rows, indent=1, ensure_ascii=True), "ndjson": lambda: "\n".join(json.dumps(row) for row in rows),
-                "csv": lambda: as_csv(rows)}[form]()  # fmt: skip
+        text = FORMS[form](rows)
         stamp = str(int(self._desk.now()))
         file = Path(os.environ.get("TMPDIR") or "/tmp") / f"bgpmon-{self._app.pane.id}-{stamp}.{form}"  # noqa: S108 - named, made anew, ours
         try:
@@ -246,3 +246,11 @@ def _cell(value: object) -> str:
         return ""
     text = json.dumps(value) if isinstance(value, dict | list) else clean(value)
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t"} and not text[1:].replace(".", "").isdigit() else text
+
+
+FORMS: dict[str, Callable[[list[dict[str, Any]]], str]] = {
+    "json": lambda rows: json.dumps(rows, indent=1, ensure_ascii=True),
+    "ndjson": lambda rows: "\n".join(json.dumps(row) for row in rows),
+    "csv": as_csv,
+}
+"""Rows as a file, by the form that was chosen."""

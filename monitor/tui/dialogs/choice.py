@@ -23,7 +23,8 @@ class Choice(ModalScreen[str | None]):
 
     DEFAULT_CSS = """
     Choice { align: center middle; background: transparent; }
-    Choice > Vertical { width: 64; max-width: 100%; height: auto; max-height: 100%; border: round ansi_default; background: ansi_default; }
+    Choice > Vertical { width: 64; max-width: 100%; height: auto; max-height: 100%; border: round ansi_default;
+        background: ansi_default; }
     Choice Table { width: 100%; }
     Choice Lines { width: 100%; }
     """

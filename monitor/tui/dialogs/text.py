@@ -46,7 +46,7 @@ class TextScreen(ModalScreen[None]):
     def put(self, lines: Sequence[Line]) -> None:
         """Show other lines."""
         self._lines, self._wait = list(lines), False
-        if self.is_mounted:
+        if self in self.app.screen_stack:  # who left before the answer came sees something else by now
             self.draw()
 
     def draw(self) -> None:

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 
 from monitor.rib.reason import REASONS
 from monitor.text.table import clean, number
-from monitor.tui.cells import count
+from monitor.tui.cells import count, value
 from monitor.tui.column import Column, Row
 from monitor.tui.desk import Desk
 from monitor.tui.line import Line, Span, line, wrapped
@@ -131,8 +131,10 @@ class DomainsPane(Pane):
         room = self.size.width
         yield (("─" * room, "muted"),)
         state = clean(item.get("state"))
-        yield line((f" {clean(item.get('name'))} {family}", "title"), f"  table {clean(item.get('table'))}  metric {clean(item.get('metric'))}"
-                   f"  {clean(item.get('source'))} on {clean(item.get('interfaces'))}  ", (state, "ok" if state == "complete" else "warn"))  # fmt: skip
+        where = f"  table {value(item, 'table')}  metric {value(item, 'metric')}"
+        where += f"  {value(item, 'source')} on {value(item, 'interfaces')}  "
+        token = "ok" if state == "complete" else "warn"
+        yield line((f" {value(item, 'name')} {family}", "title"), where, (state, token))
         for reason in item.get("waits") or []:
             yield from wrapped(str(reason), room, "warn", line("  waits for  "), "             ")
         counts = (item.get("families") or {}).get(family) or {}

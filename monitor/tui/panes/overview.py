@@ -218,14 +218,9 @@ class OverviewPane(Pane):
         if room < 2:
             return []
         warnings = self.desk.status.get("warnings") or []
-        found = [rule(columns, "EVENTS")]
-        for text in warnings[: max(1, (room - 1) // 2)]:
-            found.append(line((f" !! {clean(text)}", "warn")))
-        for item in reversed(self.desk.link.events):
-            if len(found) >= room:
-                break
-            found.append(events.one_line(item))
-        return found
+        said = [line((f" !! {clean(text)}", "warn")) for text in warnings[: max(1, (room - 1) // 2)]]
+        newest = self.desk.link.events[-(room - 1 - len(said)) :] if room - 1 > len(said) else []
+        return [rule(columns, "EVENTS"), *said, *(events.one_line(item) for item in reversed(newest))]
 
     def on_table_chosen(self, message: Table.Chosen) -> None:
         """Open a peer or a domain."""

@@ -6,7 +6,7 @@ from typing import Any
 from textual.app import ComposeResult
 
 from monitor.text.table import NOTHING, clean, number
-from monitor.tui.cells import since
+from monitor.tui.cells import since, value
 from monitor.tui.column import Column, Row
 from monitor.tui.desk import Desk
 from monitor.tui.line import Line, Span, line, spread, wrapped
@@ -150,13 +150,16 @@ class PeersPane(Pane):
     def _detail(self, row: Row) -> Iterator[Line]:
         columns_ = self.size.width
         yield (("─" * columns_, "muted"),)
-        words = f" {clean(row.get('address'))}  AS {clean(row.get('asn'))}  source {clean(row.get('source'))} ({clean(row.get('source_kind'))})"
+        words = f" {value(row, 'address')}  AS {value(row, 'asn')}  source {value(row, 'source')} ({value(row, 'source_kind')})"
         if row.get("description"):
             words += f"  {clean(row['description'])}"
         yield line((words, "title"))
         for family, counts in (row.get("families") or {}).items():
-            told = [f"{name.replace('_', ' ')} {number(counts[name])}" for name in ("received", "accepted", "best", "advertised", "limit")
-                    if counts.get(name) is not None and (counts[name] or name != "limit")]  # fmt: skip
+            told = [
+                f"{name} {number(counts[name])}"
+                for name in ("received", "accepted", "best", "advertised", "limit")
+                if counts.get(name) is not None and (counts[name] or name != "limit")
+            ]
             eor = "complete: " + clean(counts["complete"]) if counts.get("complete") else "not complete yet"
             yield line(
                 f"  {clean(family):<6} {'  '.join(told)}  ", (eor, "muted" if counts.get("complete") else "warn")

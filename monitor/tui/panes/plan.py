@@ -239,8 +239,16 @@ class PlanPane(Pane):
             return rows
         name = {"then": "after"}.get(self.group, self.group)
         counted = Counter(str(row.get(name) or "nothing") for row in rows)
-        return [{"key": value, "op": value if self.group == "op" else "", "prefix": clean(value), "after": f"{number(many)} operations",
-                 "before": "", "domain": "", "risk": value if self.group == "risk" else ""} for value, many in counted.most_common()]  # fmt: skip
+        return [
+            {
+                "key": found,
+                "op": found if self.group == "op" else "",
+                "risk": found if self.group == "risk" else "",
+                "prefix": clean(found),
+                "after": f"{number(many)} operations",
+            }
+            for found, many in counted.most_common()
+        ]
 
     def on_table_moved(self, _: Table.Moved) -> None:
         """Show another operation."""

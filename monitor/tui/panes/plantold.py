@@ -4,7 +4,7 @@ from typing import Any
 
 from monitor.text.plandoc import requirement
 from monitor.text.table import clean, duration, number
-from monitor.tui.cells import PLAN_TOKENS, RISK_TOKENS, clock_time, mark, seconds_of, until
+from monitor.tui.cells import PLAN_TOKENS, RISK_TOKENS, clock_time, mark, seconds_of, until, value
 from monitor.tui.column import Row
 from monitor.tui.line import Line, Span, bar, line, rule, spread, wrapped
 
@@ -14,6 +14,11 @@ FLOW = ("live", "frozen", "approvals", "window", "apply", "soak", "confirmed")
 
 _AT = {"live": 0, "frozen": 2, "approved": 3, "queued": 3, "applying": 4, "soaking": 5, "confirmed": 6, "applied": 6}
 """Where in the flow a state waits."""
+
+UNATTENDED = (
+    "Nobody needs to keep this screen open: the daemon owns the timer. If this terminal, the pod or the API server goes away, "
+    "or nobody confirms, the change is rolled back. A restart of the daemon rolls back first."
+)
 
 MARKS = {"ok": ("ok  ", "ok"), "look": ("!!  ", "warn"), "block": ("STOP", "bad")}
 
@@ -101,12 +106,14 @@ def flow(document: dict[str, Any], change: dict[str, Any], columns: int = 120) -
 
 
 def _waiting(item: dict[str, Any], now: float) -> Line:
-    words = f" plan #{clean(item.get('number'))} is {clean(item.get('state'))}, expires in {until(item.get('expires_at'), now)}: l lists the frozen plans"
+    ends = until(item.get("expires_at"), now)
+    words = f" plan #{value(item, 'number')} is {value(item, 'state')}, expires in {ends}: l lists the frozen plans"
     return line((words, "accent"))
 
 
 def _kept_out(item: dict[str, Any], now: float) -> Line:
-    words = f" hold {clean(item.get('id'))} keeps {clean(item.get('filter'))} out for {until(item.get('until'), now)}: {clean(item.get('reason'))}"
+    ends = until(item.get("until"), now)
+    words = f" hold {value(item, 'id')} keeps {value(item, 'filter')} out for {ends}: {value(item, 'reason')}"
     return line((words, "hold"))
 
 
@@ -122,11 +129,11 @@ def _asked(document: dict[str, Any], now: float, columns: int) -> list[Line]:
     window = document.get("window") or {}
     if window and not window.get("open"):
         found.append(line((" WINDOW ", "head"), (clean(window.get("text")), "warn")))
-    for item in (given.get("items") or [])[:3]:
-        found.append(
-            line((" " + ("✓ " if item.get("counts") else "! "), "ok" if item.get("counts") else "warn"), voice(item))
-        )
-    return found
+    return found + [line(" ", _counts(item), voice(item)) for item in (given.get("items") or [])[:3]]
+
+
+def _counts(item: dict[str, Any]) -> Span:
+    return ("✓ ", "ok") if item.get("counts") else ("! ", "warn")
 
 
 def voice(item: dict[str, Any]) -> str:
@@ -166,8 +173,9 @@ def _tables(effect: dict[str, Any], columns: int) -> list[Line]:
     for table in effect.get("tables") or []:
         percent = table.get("percent")
         share = f"{percent:.3g}%" if isinstance(percent, int | float) else ""
-        left = line(f"  {clean(table.get('domain')):<10} {clean(table.get('table')):>5} {clean(table.get('family')):<5} ",
-                    *mark(table), f"  {number(table.get('routes_before'))} → {number(table.get('routes_after'))} {share}")  # fmt: skip
+        where = f"  {value(table, 'domain'):<10} {value(table, 'table'):>5} {value(table, 'family'):<5} "
+        size = f"  {number(table.get('routes_before'))} → {number(table.get('routes_after'))} {share}"
+        left = line(where, *mark(table), size)
         default = str(table.get("default_route") or "")
         right = line(("default route ", "muted"), (clean(default), "muted" if default == "unchanged" else "bad"), " ")
         found.append(spread(left, right, columns) if default == "unchanged" or columns > 110 else left)
@@ -177,8 +185,8 @@ def _tables(effect: dict[str, Any], columns: int) -> list[Line]:
             before, after = load.get("routes_before") or 0, load.get("routes_after") or 0
             if before != after:
                 note = f"  {clean(load['note'])}" if load.get("note") else ""
-                words = f"    via {clean(load.get('next_hop'))} {clean(load.get('interface'))}: {number(before)} → {number(after)} routes"
-                found.append(line((words, "text"), (note, "warn")))
+                hop = f"    via {value(load, 'next_hop')} {value(load, 'interface')}"
+                found.append(line(f"{hop}: {number(before)} → {number(after)} routes", (note, "warn")))
     return found
 
 
@@ -252,31 +260,25 @@ def soak(document: dict[str, Any], columns: int, now: float) -> list[Line]:
             )
         )[:2]
     if state == "soaking":
-        text = ("Nobody needs to keep this screen open: the daemon owns the timer. If this terminal, the pod or the API server goes "
-                "away, or nobody confirms, the change is rolled back. A restart of the daemon rolls back first.")  # fmt: skip
-        found += list(wrapped(text, columns - 2, "muted", line(" "), " "))
+        found += list(wrapped(UNATTENDED, columns - 2, "muted", line(" "), " "))
     found.append(rule(columns))
     return found
 
 
 def detail(row: Row, columns: int, room: int) -> list[Line]:
     """Return one operation in full."""
-    found = [
-        rule(
-            columns,
-            f"{clean(row.get('op'))} {clean(row.get('prefix') or 'policy rule')} in {clean(row.get('domain'))}, table {clean(row.get('table'))}",
-        )
-    ]
+    what = f"{value(row, 'op')} {clean(row.get('prefix') or 'policy rule')}"
+    found = [rule(columns, f"{what} in {value(row, 'domain')}, table {value(row, 'table')}")]
     for name, key, nothing in (
         ("now", "before", "no route"),
         ("then", "after", "no route"),
         ("effect", "effect", ""),
         ("why", "reason", ""),
     ):
-        value = str(row.get(key) or nothing)
-        if value:
-            found += list(wrapped(value, columns - 1, "text", line((f" {name:<7}", "head")), " " * 8))[:2]
-    decision = f"{clean(row.get('decision'))}, by rule {clean(row.get('rule'))}, class {clean(row.get('class'))}, risk {clean(row.get('risk'))}"
+        text = str(row.get(key) or nothing)
+        if text:
+            found += list(wrapped(text, columns - 1, "text", line((f" {name:<7}", "head")), " " * 8))[:2]
+    decision = f"{value(row, 'decision')}, by rule {value(row, 'rule')}, class {value(row, 'class')}, risk {value(row, 'risk')}"
     found.append(line((" asks   ", "head"), (decision, "muted")))
     if row.get("held"):
         found.append(line((f" kept back by hold {clean(row['held'])}", "hold")))
