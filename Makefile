@@ -6,7 +6,7 @@ FAST := tests/unit tests/scenarios tests/contract tests/architecture
 TYPED := lab tools bench tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo lab lab-down lab-break lab-story lab-shell test check bench clean setup venv rules
+.PHONY: help run demo lab lab-down lab-break lab-story lab-shell test check bench screenshots clean setup venv rules
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -54,6 +54,11 @@ rules: # format, lint, types, import rules, generated code
 
 bench: venv ## a full table to the kernel, against gobgpd alone (root); ARGS="--routes 500000 --gobgpd 4.8", "--what source"
 	@$(BIN)/python -m bench $(ARGS)
+
+screenshots: ## the pictures of the terminal UI and the recording of the story, all of them made anew (root for the lab's)
+	@tools/setup test
+	@$(MAKE) --no-print-directory venv
+	@$(BIN)/python -m tools.screenshots $(ARGS)
 
 clean: ## remove what the tools made, the virtual environment and the fetched packages too
 	rm -rf .venv .cache .lab build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
