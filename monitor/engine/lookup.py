@@ -51,13 +51,19 @@ async def lookup(engine: Engine, target: Address) -> Document:
     covers = [covering_key(host, length) for length in range(family.bits, -1, -1)]
     wishes: list[Wish] = []
     plans: list[str] = []
+    clashes: list[PrefixKey] = []
     for (table, of), state in reconciler.tables.items():
         if of is not family:
             continue
         best = next((key for key in covers if key in state.desired), None)
         if best is not None:
             wishes.append(Wish(table, engine.describe(table, family, best), best, state.desired[best]))
-        plans += [_operation_text(links, state.operation(key)) for key in covers if key in state.difference]
+        clashes += [key for key in covers if key in state.conflicts]
+        plans += [
+            _operation_text(links, state.operation(key))
+            for key in covers
+            if key in state.difference and key not in state.conflicts
+        ]
     wants = [f"{wish.domain}: {text_of(family, wish.key)} {forwarding_text(links, wish.forwarding)}" for wish in wishes]
     agrees = any(_does(links, kernel, family, wish) for wish in wishes) if wishes else None
     said = _kernel_document(kernel, target)
@@ -65,7 +71,7 @@ async def lookup(engine: Engine, target: Address) -> Document:
     if kernel.error == 0 and kernel.protocol == engine.config.protocol:
         verdict += ": a route of ours"
     if agrees is False:
-        verdict += f"; {_difference(engine, kernel, family, wishes, plans)}"
+        verdict += f"; {_difference(engine, kernel, family, wishes, plans, clashes)}"
     return {
         "address": str(target),
         "bgp": {"text": "; ".join(wants) or "no domain wants a route for it", "items": wants},
@@ -105,13 +111,18 @@ def _bare(address: Address | None) -> str:
     return str(address).partition("%")[0] if address else ""
 
 
-def _difference(engine: Engine, kernel: Lookup, family: Family, wishes: list[Wish], plans: list[str]) -> str:
+def _difference(
+    engine: Engine, kernel: Lookup, family: Family, wishes: list[Wish], plans: list[str], clashes: list[PrefixKey]
+) -> str:
     """Say in what the kernel differs from what BGP wants, and why as far as that can be told."""
     links = engine.reconciler.links
     wanted = " or ".join(
         f"{text_of(family, wish.key)} {forwarding_text(links, wish.forwarding)} in table {wish.table}"
         for wish in wishes
     )
+    if clashes:
+        names = ", ".join(text_of(family, key) for key in clashes)
+        return f"BGP wants {wanted}: a route of another program stands at {names}, and is left alone"
     if plans:
         return f"BGP wants {wanted}: the plan is what is missing ({'; '.join(plans)})"
     elsewhere = kernel.error or all(kernel.table != wish.table for wish in wishes)

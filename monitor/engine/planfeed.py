@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.change.statement import NAMESPACE, Act
+from monitor.config import SoakConfig
 from monitor.engine import overview
 from monitor.engine.change import ChangeControl
 from monitor.engine.core import Engine
@@ -141,14 +142,16 @@ class PlanFeed:
             return {
                 "seconds": round(progress.deadline - began),
                 "most_seconds": round(progress.most - began),
-                "probes": [{key: probe[key] for key in ("name", "kind", "target")} for probe in progress.probes],
+                # While it is being written nothing was looked at yet.
+                "probes": [{key: probe[key] for key in ("name", "kind", "target")} for probe in progress.probes]
+                or _configured(soak),
             }
         if soak is None:
             return None
         return {
             "seconds": soak.duration,
             "most_seconds": soak.most,
-            "probes": [{"name": probe.name, "kind": probe.kind.value, "target": probe.target} for probe in soak.probes],
+            "probes": _configured(soak),
         }
 
     def _probes(self, stored: FrozenPlan, progress: Progress | None) -> list[dict[str, Any]]:
@@ -266,3 +269,9 @@ class PlanFeed:
             "total": document["total"],
             "truncated": document["truncated"],
         }
+
+
+def _configured(soak: SoakConfig | None) -> list[Document]:
+    """Return the probes of the configuration."""
+    probes = soak.probes if soak else ()
+    return [{"name": probe.name, "kind": probe.kind.value, "target": probe.target} for probe in probes]

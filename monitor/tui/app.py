@@ -81,7 +81,17 @@ class BgpmonApp(App[int]):
         self.painter = Painter(looks)
         super().__init__()
         self.link = link
-        self.desk = Desk(link, self.painter, tuple(words), name, go=self.go, say=self.tell, show_text=self.show_text)
+        self.desk = Desk(
+            link,
+            self.painter,
+            tuple(words),
+            name,
+            go=self.go,
+            say=self.tell,
+            show_text=self.show_text,
+            frame=self.draw_frame,
+            ask_status=self._ask_status,
+        )
         self._tables = TableActions(self, self.desk)
         self._decider = Decider(self, self.desk)
         self._commander = Commander(self, self.desk, run_dir)
@@ -184,12 +194,15 @@ class BgpmonApp(App[int]):
             self.desk.printed.append(f"bgpmon: left after {duration(self._idle)} without a key; the daemon goes on")
             self.exit(0)
             return
-        if not self._refreshing:
-            self._refreshing = True
-            self.run_worker(self._refresh(), group="status")
+        self._ask_status()
         if not self._small and self.desk.still is None:
             self.pane.tick()
         self.draw_frame()
+
+    def _ask_status(self) -> None:
+        if not self._refreshing:
+            self._refreshing = True
+            self.run_worker(self._refresh(), group="status")
 
     async def _refresh(self) -> None:
         try:
@@ -257,9 +270,9 @@ class BgpmonApp(App[int]):
             )
         self.query_one("#footer", Lines).show([foot])
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Show what fits."""
-        size = self.size
+        size = event.size  # `self.size` is the one before: Textual's own handler comes after this one
         self._small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
         self.screen_stack[0].set_class(self._small, "-small")
         self.call_after_refresh(self.draw_frame)
@@ -359,6 +372,7 @@ class BgpmonApp(App[int]):
                 self.set_timer(0.01, self._take_keys)
                 return
             event = self._keys.popleft()
+            self._said = (0.0, "", "")  # it was there to be read until now
             if isinstance(top, DIALOGS):
                 taken = top.take(event)
             elif isinstance(top, Frame):

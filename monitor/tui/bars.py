@@ -67,7 +67,8 @@ def header(
         spans += [bar, (f"HELD STILL {duration(still[0])}, {number(still[1])} events since (f)", "warn")]
     window = change.get("window") or {}
     if mode == "APPROVE" and window.get("text") and window["text"] != "open: no windows are configured":
-        spans += [bar, (clean(window["text"]), "ok" if window.get("open") else "muted")]
+        words = clean(window["text"]) if columns >= 120 else f"window {'OPEN' if window.get('open') else 'shut'}"
+        spans += [bar, (words, "ok" if window.get("open") else "muted")]
     return spread(line(*spans), line((clock, "muted")), columns)
 
 

@@ -77,6 +77,11 @@ def until(value: object, now: float) -> str:
     return NOTHING if at is None else duration(max(0.0, at - now))
 
 
+def plural(count_: int, word: str) -> str:
+    """Return ``1 change`` or ``2,000 changes``."""
+    return f"{number(count_)} {word}{'' if count_ == 1 else 's'}"
+
+
 def mark(state: object) -> Line:
     """Return ``+1,204 ~2 -1`` of a summary, each in its colour; zeros are quiet."""
     found = state if isinstance(state, dict) else {}

@@ -25,6 +25,10 @@ class Desk:
     still: float | None = None
     go: Callable[..., None] = field(default=lambda *_, **__: None)
     say: Callable[..., None] = field(default=lambda *_, **__: None)
+    frame: Callable[[], None] = field(default=lambda: None)
+    """Draws the lines around the screen anew."""
+    ask_status: Callable[[], None] = field(default=lambda: None)
+    """Reads the status now rather than at the next second."""
     show_text: Callable[[str, list[Line]], None] = field(default=lambda *_: None)
     printed: list[str] = field(default_factory=list)
     """What is printed once the terminal is given back."""

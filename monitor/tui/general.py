@@ -85,7 +85,8 @@ class GeneralActions:
                 "for the record; it proves nothing",
             )
         ]
-        self._app.push_screen(Decision(self._app.painter, "UNLOCK", told, asks, "Unlock", act), self._unlocked_now)
+        title = "DEMO: UNLOCK" if self._desk.status.get("simulated") else "UNLOCK"
+        self._app.push_screen(Decision(self._app.painter, title, told, asks, "Unlock", act), self._unlocked_now)
 
     def _unlocked_now(self, became: str | None) -> None:
         if became:

@@ -9,7 +9,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from monitor.text.table import width
-from monitor.tui.line import Line
+from monitor.tui.line import Line, cut, size
 from monitor.tui.looks import Looks
 
 
@@ -26,6 +26,8 @@ class Painter:
 
     def strip(self, found: Line, columns: int, *, over: Style | None = None, fade: bool = False) -> Strip:
         """Return a line as a strip of exactly *columns*; *over* is laid on top of every style."""
+        if size(found) > columns:
+            found = cut(found, columns)
         left = columns
         plain = True
         segments: list[Segment] = []

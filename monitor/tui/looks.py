@@ -9,6 +9,8 @@ from typing import Literal
 
 from rich.style import Style
 
+from monitor.text.table import clean
+
 Depth = Literal["plain", "16", "256", "true"]
 """How many colours: none, the terminal's own sixteen, the palette of 256, 24 bits."""
 
@@ -127,6 +129,8 @@ class Looks:
 
     def drawn(self, text: str) -> str:
         """Return *text* as this terminal can draw it."""
+        if not text.isprintable():
+            text = clean(text)  # the last line of defence: whoever made this line should have done it
         if not self.ascii or text.isascii():
             return text
         return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")

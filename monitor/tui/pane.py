@@ -113,6 +113,7 @@ class Pane(Vertical):
         finally:
             self._loading = None
         self.redraw()
+        self.desk.frame()
         if self._again:
             self._again = False
             self.renew()

@@ -74,7 +74,7 @@ ACTIONS = (
     Action("renew", ("r",), ALL, "ask again", "ask the daemon again"),
     Action("peer_routes", ("p",), ("peers", "routes"), "its routes", "the routes of this peer", 6),
     Action("domain_routes", ("d",), ("domains",), "its routes", "the routes of this domain", 6),
-    Action("plan_list", ("l",), PLAN, "all plans", "frozen plans, newest first"),
+    Action("plan_list", ("l",), PLAN, "all plans", "frozen plans, newest first", 6),
     Action("plan_diff", ("d",), ("plan-frozen",), "diff", "what differs from the live plan", 5),
     Action("group", ("b",), PLAN, "group by", "group by operation, next hop, risk, domain, rule; once more: the rows"),
     Action("freeze", ("F",), ("plan-live",), "freeze", "freeze the plan: a copy that stays, with a digest to approve", 9,

@@ -71,6 +71,7 @@ class Table(ScrollView, can_focus=True):
         self._kept: dict[int, tuple[Row, Line]] = {}
         self._measured: dict[int, Row] = {}
         self._of = (0, 0)
+        self._ahead = 0
 
     # Rows
 
@@ -111,6 +112,9 @@ class Table(ScrollView, can_focus=True):
         self.rows.need(self._first, self.page)
         if not self.cursor_key:
             self.cursor_key = key_of(self.row)
+        if self._ahead and self.rows.total:
+            by, self._ahead = self._ahead, 0
+            self.move(by)
 
     def place(self, index: int) -> None:
         """Put the cursor on a row by its place."""
@@ -128,8 +132,11 @@ class Table(ScrollView, can_focus=True):
     # Moving
 
     def move(self, by: int) -> None:
-        """Move the cursor by so many rows."""
-        self.move_to(self.cursor + by)
+        """Move the cursor by so many rows; before there are any, that waits for them."""
+        if not self.rows.total and not self.rows.complete:
+            self._ahead += by
+        else:
+            self.move_to(self.cursor + by)
 
     def move_to(self, index: int) -> None:
         """Move the cursor to a row."""
@@ -283,7 +290,7 @@ class Table(ScrollView, can_focus=True):
         over = None
         if here:
             # One bar, whatever the cells mean: colours in reverse are hard to read on many terminals.
-            over = self._painter.styles["cursor"] if self.has_focus else Style(bold=True)
+            over = self._painter.styles["cursor"] if self.has_focus else None
             marked = tuple((text, "text") for text, _ in marked) if self.has_focus else marked
         return self._painter.strip(marked, columns, over=over, fade=self.fade and not here)
 

@@ -65,10 +65,12 @@ class Choice(ModalScreen[str | None]):
         if not self._several and self._marked:
             table.cursor_key = next(iter(self._marked))
         self.query_one("#choice-head", Lines).show([line((f" {self._title}", "title"))])
+        below = len(self._items) > max(2, self.app.size.height - 7)
         more: list[str | Span] = [("[space]", "key"), "mark  "] if self._several else []
         keys = line(
-            " ", *more, ("[enter]", "key"), "choose  " if not self._several else "done  ", ("[esc]", "key"), "leave it"
-        )
+            " ", *more, ("[enter]", "key"), "choose  " if not self._several else "done  ", ("[esc]", "key"), "leave it",
+            f"   {len(self._items)} in all" if below else "",
+        )  # fmt: skip
         self.query_one("#choice-foot", Lines).show([keys])
         self.set_focus(table)
         self.ready = True

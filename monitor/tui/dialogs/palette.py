@@ -64,7 +64,10 @@ class Palette(ModalScreen[str | None]):
             scored = [
                 (matcher.match(f"{item['name']} {item['text']}"), place, item) for place, item in enumerate(found)
             ]
-            found = [item for score, _, item in sorted(scored, key=lambda entry: (-entry[0], entry[1])) if score > 0]
+            # Letters far apart are found in nearly everything: they count only where nothing has them together.
+            whole = [entry for entry in scored if text.lower() in f"{entry[2]['name']} {entry[2]['text']}".lower()]
+            best = sorted(whole or scored, key=lambda entry: (-entry[0], entry[1]))
+            found = [item for score, _, item in best if score > 0]
         table = self.query_one(Table)
         table.cursor_key = ""
         table.take(LocalRows(found))

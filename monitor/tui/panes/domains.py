@@ -26,7 +26,10 @@ def rows_of(items: list[dict[str, Any]]) -> list[Row]:
             pending = counts.get("pending") or {}
             found.append(
                 {
-                    **{name: counts.get(name) for name in (*STAGES, "held", "failed", "foreign", "drift", "conflicts")},
+                    **{
+                        name: counts.get(name)
+                        for name in (*STAGES, "held", "failed", "foreign", "drift", "conflicts", "overlaps")
+                    },
                     **{name: pending.get(name, 0) for name in ("add", "change", "remove")},
                     "domain": item.get("name"),
                     "table": item.get("table"),
@@ -45,6 +48,8 @@ def match(row: Row) -> Span:
         return "!! failed", "bad"
     if row.get("drift"):
         return "!! drift", "bad"
+    if row.get("conflicts") or row.get("overlaps"):
+        return "~~ conflict", "warn"
     desired, away = row.get("desired") or 0, (row.get("add") or 0) + (row.get("change") or 0)
     if row.get("remove"):
         return f"~ {number(row['remove'])} to remove", "delete"
@@ -125,6 +130,8 @@ class DomainsPane(Pane):
         row = table.row
         item = next((item for item in self.items if row and item.get("name") == row.get("domain")), None)
         detail = list(self._detail(item, str(row.get("family")))) if item and row and self.size.height >= 14 else []
+        if trouble := self.trouble():
+            detail.insert(0, trouble)
         self.lines("domains-detail").show(detail, fade=self.fade)
 
     def _detail(self, item: dict[str, Any], family: str) -> Iterator[Line]:

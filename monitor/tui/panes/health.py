@@ -56,7 +56,11 @@ class HealthPane(Pane):
         )
         looks = self.desk.painter.looks
         here = f"this screen: {looks.depth} colours, theme {looks.theme}{', ASCII' if looks.ascii else ''} "
-        self.lines("health-head").show([spread(head, line((here, "muted")), self.size.width)], fade=self.fade)
+        told = [
+            spread(head, line((here, "muted")), self.size.width),
+            *([trouble] if (trouble := self.trouble()) else []),
+        ]
+        self.lines("health-head").show(told, fade=self.fade)
         shown = [item for item in self.items if not self.problems or not item.get("ok")]
         table = self.table
         table.fade = self.fade

@@ -34,7 +34,7 @@ class OverviewPane(Pane):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk, id="overview")
         self.peers: list[dict[str, Any]] = []
-        self.look: list[Row] = []
+        self.look: list[Row] | None = None
         self.look_total = 0
         self.problems = False
         self._rates = peers.Rates()
@@ -106,8 +106,10 @@ class OverviewPane(Pane):
             key=lambda row: not peers.trouble_of(row),
         )
         self._table("overview-domains", families, room_domains)
-        self.lines("overview-peers-head").show([self._peers_head(main)], fade=self.fade)
-        self.lines("overview-domains-head").show([rule(main, "DOMAINS")] * head, fade=self.fade)
+        self.lines("overview-peers-head").show([self._peers_head(main, len(shown) + 1 - room_peers)], fade=self.fade)
+        below = len(families) + 1 - room_domains
+        title = f"DOMAINS  {below} more (3)" if below > 0 else "DOMAINS"
+        self.lines("overview-domains-head").show([rule(main, title)] * head, fade=self.fade)
         self.lines("overview-rates").show(rates, fade=self.fade)
         if wide:
             side.show([(("│ ", "muted"), *found) for found in self._side(SIDE - 2)], fade=self.fade)
@@ -123,7 +125,7 @@ class OverviewPane(Pane):
         table.styles.height = height
         table.take(self.rows_of(rows))
 
-    def _peers_head(self, columns: int) -> Line:
+    def _peers_head(self, columns: int, below: int) -> Line:
         up = sum(peers.state_of(item)[1] == "ok" for item in self.peers)
         down = sum(peers.state_of(item)[1] == "bad" for item in self.peers)
         other = len(self.peers) - up - down
@@ -131,6 +133,8 @@ class OverviewPane(Pane):
         best, paths = (sum(row.get(name) or 0 for row in rows) for name in ("best", "received"))
         left = line(" PEERS  ", (f"{up} up", "ok" if up else "muted"), "  ", (f"{down} DOWN", "bad" if down else "muted"),
                     "  ", (f"{other} other", "muted"))  # fmt: skip
+        if below > 0:
+            left = (*left, (f"  {below} more (2)", "accent"))
         right = line(f"ROUTES  best {number(best)}  paths {number(paths)} ") if columns >= 60 else ()
         return spread(left, right, columns)
 
@@ -198,6 +202,8 @@ class OverviewPane(Pane):
     def _look_lines(self, columns: int, room: int) -> list[Line]:
         head = rule(columns, f"ROUTES THAT NEED A LOOK  {number(self.look_total)}")
         found = [head]
+        if self.look is None:
+            return [rule(columns, "ROUTES THAT NEED A LOOK"), line((" asking…", "muted"))]
         for row in self.look[: room - 1]:
             where = line(
                 f" {clean(row.get('op') or '!'):<2}",

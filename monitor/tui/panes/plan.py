@@ -38,7 +38,7 @@ def columns() -> list[Column]:
         Column("OP", lambda row: (clean(row.get("op")), OP_TOKENS.get(str(row.get("op")), "text")), 2, 2, 0),
         Column("PREFIX", lambda row: (clean(row.get("prefix") or "rule"), OP_TOKENS.get(str(row.get("op")), "text")), 18, 43, 0,
                key=lambda row: str(row.get("prefix") or "")),
-        Column("DOMAIN", lambda row: (clean(row.get("domain")), "text"), 7, 18, 5, key=lambda row: str(row.get("domain"))),
+        Column("DOMAIN", lambda row: (clean(row.get("domain")), "text"), 8, 18, 2, key=lambda row: str(row.get("domain"))),
         Column("NOW", text("before", "no route"), 14, 30, 3),
         Column("THEN", text("after", "removed"), 14, 30, 2),
         Column("EFFECT", lambda row: (text_or_nothing(row, "effect"), "text"), 20, 70, 7),
@@ -163,6 +163,8 @@ class PlanPane(Pane):
         digest = self.digest
         document = await self.desk.link.ask("plan", digest=digest, limit=MOST_OPERATIONS)
         if digest == self.digest:
+            if document.get("state") != self.document.get("state"):
+                self.desk.ask_status()  # the header counts down, or does no longer
             self.document = document
 
     # Drawing
@@ -195,6 +197,7 @@ class PlanPane(Pane):
             words = ["only risk med and high (!)" if self.problems else "", f"filter {clean(self.filter)}" if self.filter else "",
                      f"counted by {self.group} (b)" if self.group else ""]  # fmt: skip
             head.append(line((f" {number(len(shown))} rows: {', '.join(word for word in words if word)}", "warn")))
+        del head[max(1, height - 2) :]  # a head and a row of the table stay in every window
         self.lines("plan-head").show(head, fade=self.fade)
         operations.fade = self.fade
         self._sought(operations, shown)

@@ -4,7 +4,7 @@ from typing import Any
 
 from monitor.text.plandoc import requirement
 from monitor.text.table import clean, duration, number
-from monitor.tui.cells import PLAN_TOKENS, RISK_TOKENS, clock_time, mark, seconds_of, until, value
+from monitor.tui.cells import PLAN_TOKENS, RISK_TOKENS, clock_time, mark, plural, seconds_of, until, value
 from monitor.tui.column import Row
 from monitor.tui.line import Line, Span, bar, line, rule, spread, wrapped
 
@@ -27,7 +27,7 @@ def head(document: dict[str, Any], change: dict[str, Any], columns: int, room: i
     """Return what stands above the operations, in at most *room* lines; what matters most comes first."""
     state = str(document.get("state") or "live")
     if state in {"soaking", "applying", "rolling-back"}:
-        return soak(document, columns, now)[: max(room, 12)]
+        return soak(document, columns, max(room, 12), now)
     found = [_title(document, columns), flow(document, change, columns)]
     if state == "live" and not document.get("operations"):
         waiting = change.get("waiting") or []
@@ -100,7 +100,7 @@ def flow(document: dict[str, Any], change: dict[str, Any], columns: int = 120) -
         word = words.get(name, name)
         token = "here" if place == at else "text" if 0 <= place < at else "muted"
         spans += [(word, token), (" > " if columns >= 90 else ">", "muted") if name != FLOW[-1] else ""]
-    if at < 0:
+    if at < 0 and columns >= 90:
         spans += [("  ", "text"), (state, PLAN_TOKENS.get(state, "text"))]
     return line(*spans)
 
@@ -127,7 +127,7 @@ def _asked(document: dict[str, Any], now: float, columns: int) -> list[Line]:
     )
     found.append(spread(left, line((f"expires in {until(document.get('expires_at'), now)} ", "warn")), columns))
     window = document.get("window") or {}
-    if window and not window.get("open"):
+    if window and not window.get("open") and document.get("state") != "queued":
         found.append(line((" WINDOW ", "head"), (clean(window.get("text")), "warn")))
     return found + [line(" ", _counts(item), voice(item)) for item in (given.get("items") or [])[:3]]
 
@@ -202,14 +202,14 @@ def _became(document: dict[str, Any], columns: int) -> list[Line]:
     reverted = progress.get("reverted") or {}
     if reverted:
         good = reverted.get("clean") is True
-        words = f" taken back: {number(reverted.get('done'))} operations, "
+        words = f" taken back: {plural(reverted.get('done') or 0, 'operation')}, "
         found.append(
             line(words, ("everything is as it was before", "ok") if good else ("NOT everything is as it was", "bad"))
         )
     return found
 
 
-def soak(document: dict[str, Any], columns: int, now: float) -> list[Line]:
+def soak(document: dict[str, Any], columns: int, room: int, now: float) -> list[Line]:
     """Return the screen of a change that is being written, or waits to be confirmed."""
     progress = document.get("progress") or {}
     state = str(document.get("state"))
@@ -244,7 +244,7 @@ def soak(document: dict[str, Any], columns: int, now: float) -> list[Line]:
             )
             look = item.get("now") or {}
             ms = look.get("milliseconds")
-            timed = f"{ms:.1f} ms  " if isinstance(ms, int | float) else ""
+            timed = f"{ms:.1f} ms  " if isinstance(ms, int | float) and look.get("ok") else ""
             right = line(
                 timed,
                 f"{number(item.get('good'))}/{number(item.get('total'))}  ",
@@ -260,9 +260,10 @@ def soak(document: dict[str, Any], columns: int, now: float) -> list[Line]:
             )
         )[:2]
     if state == "soaking":
-        found += list(wrapped(UNATTENDED, columns - 2, "muted", line(" "), " "))
-    found.append(rule(columns))
-    return found
+        told = list(wrapped(UNATTENDED, columns - 2, "muted", line(" "), " "))
+        # All of it or nothing: a sentence that ends in the middle helps nobody.
+        found += told if len(found) + len(told) < room else []
+    return [*found[: room - 1], rule(columns)]
 
 
 def detail(row: Row, columns: int, room: int) -> list[Line]:

@@ -88,7 +88,7 @@ class RoutePane(Pane):
 
     def crumbs(self) -> str:
         """Return the way here."""
-        return f"Routes > {self.domain or 'any domain'} > {self.prefix}"
+        return f"Routes > {clean(self.domain) if self.domain else 'any domain'} > {clean(self.prefix)}"
 
     def arrive(self, prefix: str = "", domain: str = "", **_: Any) -> None:
         """Show a route."""

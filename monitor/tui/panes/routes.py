@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 
 from monitor.errors import MonitorError
 from monitor.text.table import clean, duration, number
-from monitor.tui.cells import LEGEND, age_cell, cell, devices, flags, hops, path_cell, seconds_of, state_cell
+from monitor.tui.cells import LEGEND, age_cell, cell, devices, flags, hops, path_cell, plural, seconds_of, state_cell
 from monitor.tui.column import Column
 from monitor.tui.desk import Desk
 from monitor.tui.line import line, spread
@@ -147,7 +147,7 @@ class RoutesPane(Pane):
         counted = f"{number(table.cursor + 1 if rows.total else 0)}/{many}" if rows.complete else f"{many} so far…"
         made = seconds_of(rows.head.get("made_at"))
         old = (
-            f"  {number(rows.changes)} changes since {duration(self.desk.now() - made)} (r)"
+            f"  {plural(rows.changes, 'change')} since {duration(self.desk.now() - made)} (r)"
             if rows.changes and made
             else ""
         )
