@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 JOBS ?= 2
-FAST := tests/unit tests/scenarios tests/contract tests/architecture
+FAST := tests/unit tests/scenarios tests/contract tests/architecture tests/snapshots
 TYPED := lab tools bench tests
 
 .DEFAULT_GOAL := help

@@ -146,11 +146,21 @@ def summary(status: dict[str, Any], lost: float | None, columns: int) -> list[Li
     peers = status.get("peers") or {}
     plan = (status.get("plan") or {}).get("summary") or {}
     bad = lost is not None or bool(peers.get("down"))
-    words = f"{clean(status.get('node') or '?')} {str(status.get('mode') or '').upper()} "
-    words += f"peers {number(peers.get('up') or 0)}/{number(peers.get('total') or 0)} "
-    words += f"plan +{_short(plan.get('add') or 0)}~{_short(plan.get('change') or 0)}-{_short(plan.get('remove') or 0)}"
-    first = line(("!! " if bad else "", "bad"), "DAEMON GONE " if lost is not None else "", words)
-    return [cut(first, columns), cut(line(("window too small", "warn")), columns)]
+    parts: list[Span] = [("!!", "bad")] if bad else []
+    parts += [("DAEMON GONE", "bad")] if lost is not None else []
+    parts += [("DEMO", "warn")] if status.get("simulated") else []
+    parts += [
+        (clean(status.get("node") or "?"), "text"), (clean(status.get("mode") or "?").upper(), "head"),
+        (f"peers {number(peers.get('up') or 0)}/{number(peers.get('total') or 0)}", "text"),
+        (f"plan +{_short(plan.get('add') or 0)}~{_short(plan.get('change') or 0)}-{_short(plan.get('remove') or 0)}", "text"),
+        ("window too small", "warn"),
+    ]  # fmt: skip
+    found: list[Line] = [()]
+    for part in parts:
+        if found[-1] and size((*found[-1], part)) + 1 > columns:
+            found.append(())
+        found[-1] = (*found[-1], (" ", "text"), part) if found[-1] else (part,)
+    return [cut(one, columns) for one in found]
 
 
 def help_rows(places: Sequence[str], *, everything: bool) -> list[dict[str, Any]]:

@@ -49,13 +49,16 @@ class Pane(Vertical):
         yield from ()
 
     async def load(self) -> None:
-        """Ask the daemon.  Raises MonitorError."""
+        """Ask the daemon: for the status, where a screen needs nothing else.  Raises MonitorError."""
+        await self.desk.link.refresh()
 
     def draw(self) -> None:
         """Show what was heard."""
+        self.refresh()
 
     def arrive(self, **what: Any) -> None:
         """Be shown, perhaps something of it: what ``go`` was given."""
+        self.redraw()
 
     def places(self) -> tuple[str, ...]:
         """Return the places of ``monitor.tui.registry`` that this is now, the nearest first."""

@@ -40,9 +40,6 @@ class Rows(Protocol):
     def index_of(self, key: str) -> int:
         """Return where the row of that key is, -1 where that is not known."""
 
-    def need(self, first: int, count: int) -> None:
-        """Say which rows are on the screen."""
-
 
 def key_of(row: Row | None) -> str:
     """Return what a row is recognised by, empty for one that is not here."""
@@ -71,9 +68,6 @@ class LocalRows:
     def index_of(self, key: str) -> int:
         """Return the place of a row, -1 if it is not among them."""
         return self._places.get(key, -1)
-
-    def need(self, first: int, count: int) -> None:
-        """Have everything."""
 
 
 Ask = Callable[..., Awaitable[dict[str, Any]]]

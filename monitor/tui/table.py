@@ -14,7 +14,7 @@ from textual.strip import Strip
 from monitor.tui.column import GAP, Column, Row, chosen, widths, wish
 from monitor.tui.line import Line, pad
 from monitor.tui.lines import Painter
-from monitor.tui.rows import LocalRows, Rows, key_of
+from monitor.tui.rows import LocalRows, Rows, WindowRows, key_of
 
 HEAD = 1
 """Lines above the rows."""
@@ -109,7 +109,7 @@ class Table(ScrollView, can_focus=True):
         self._bound()
         self._measure()
         self._redraw()
-        self.rows.need(self._first, self.page)
+        self._need()
         if not self.cursor_key:
             self.cursor_key = key_of(self.row)
         if self._ahead and self.rows.total:
@@ -129,6 +129,11 @@ class Table(ScrollView, can_focus=True):
         self._first = max(self._first, self.cursor - self.page + 1)
         self._first = max(0, min(self._first, max(0, self.rows.total - self.page)))
 
+    def _need(self) -> None:
+        """Say which rows are on the screen, to those that have to be fetched."""
+        if isinstance(self.rows, WindowRows):
+            self.rows.need(self._first, self.page)
+
     # Moving
 
     def move(self, by: int) -> None:
@@ -146,7 +151,7 @@ class Table(ScrollView, can_focus=True):
         self.cursor_key = key_of(self.row)
         if self.cursor == before and first == self._first:
             return
-        self.rows.need(self._first, self.page)
+        self._need()
         if first == self._first:
             self._redraw_rows(before, self.cursor)
         else:
@@ -224,7 +229,7 @@ class Table(ScrollView, can_focus=True):
         self._bound()
         self._measure()
         self._redraw(everything=True)
-        self.rows.need(self._first, self.page)
+        self._need()
 
     def on_focus(self) -> None:
         """Show the cursor."""

@@ -69,10 +69,6 @@ class EventsPane(Pane):
         """The table."""
         return self.query_one("#events-table", Table)
 
-    async def load(self) -> None:
-        """Records come by themselves; the status tells that the daemon is there."""
-        await self.desk.link.refresh()
-
     def arrive(self, filter: str = "", **_: Any) -> None:  # noqa: A002 - the word of the command line
         """Show what matches."""
         if filter:

@@ -103,3 +103,14 @@ def test_covering_routes_come_longest_first_and_are_bounded(monkeypatch: pytest.
         assert [item["prefix"] for item in six["covering"]] == ["2001:db8:8:1::/64", "2001:db8:8::/48"]
 
     on_node(play)
+
+
+def test_a_route_of_another_program_is_named_where_the_plan_would_not_help() -> None:
+    async def play(node: Node) -> None:
+        put(node, 101, "10.9.0.0/24", 200)
+        await node.stage.settle()
+        answer = await asked(node, "10.9.0.7")
+        assert "a route of another program stands at 10.9.0.0/24, and is left alone" in answer["verdict"]
+        assert answer["plan"]["items"] == []
+
+    on_node(play, RULED, mode="approve")
