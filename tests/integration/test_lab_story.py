@@ -4,7 +4,6 @@ import contextlib
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,19 +14,11 @@ from lab.gobgpd import VERSIONS
 from lab.machine import HOME, PREFIX, LabError, Machine
 from lab.telling import Chapter, Step, next_opening, prompt
 from lab.witness import Call, Change, change_of, outage
-from tests.support.daemon import require_programs, unavailable
-from tests.support.gobgpd import require_gobgpd
-from tests.support.lab_turn import lab_turn
+from tests.support.lab_turn import lab, standing_lab
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = {"digest": "DIGEST", "number": "N", "frozen": "TIME", "replay": "TIME"}
 LINE = re.compile(r"^(node#|alice\$|bob\$|edge2#) (.+)$", re.MULTILINE)
-
-
-def lab(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run the lab's command, without a terminal."""
-    command = [sys.executable, "-m", "lab", *words]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=ROOT)
 
 
 def typed(text: str) -> list[str]:
@@ -143,23 +134,9 @@ def test_only_a_lab_that_the_story_started_is_removed(
 
 @pytest.fixture
 def standing(root_namespaces: None) -> Iterator[Machine]:
-    """A lab that runs, alone on this machine.  At the end nothing of it is left."""
-    require_programs("gobgpd", "bird", "birdc", "/usr/lib/frr/bgpd", "vtysh", "ssh-keygen")
-    require_gobgpd(VERSIONS[0])
-    with lab_turn():
-        if Machine.load() is not None:
-            unavailable("a lab runs on this machine, and two cannot; `make lab-down` removes it")
-        made = lab("up")
-        machine = Machine.load()
-        try:
-            assert made.returncode == 0, made.stderr
-            assert machine is not None
-            yield machine
-        finally:
-            assert lab("down").returncode == 0
-        assert not list(Path("/run").glob("bgpmon-lab*"))
-        assert not list(Path("/run/netns").glob(f"{PREFIX}*"))
-        assert not [name for name, program in machine.programs.items() if program.alive]
+    """A lab that runs, alone on this machine."""
+    with standing_lab() as machine:
+        yield machine
 
 
 def state_of_the_lab() -> dict[str, object]:

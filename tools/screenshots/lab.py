@@ -147,15 +147,20 @@ async def _watch(told: Story, album: Album, *, pictures: bool) -> Screens:
         recorded = await stack.enter_async_context(tui(run_dir, columns=RECORDED[0], rows=RECORDED[1]))
         sizes = (SMALL, LARGE) if pictures else ()
         others = [await stack.enter_async_context(tui(run_dir, columns=size[0], rows=size[1])) for size in sizes]
-        screens, teller = Screens(recorded, others, album), Teller(told)
-        await _before(screens)
-        await _bad_route(screens, teller)
-        digest = await _frozen(screens, teller)
-        await _signed(screens, teller, digest)
-        await _soaked(screens, teller)
-        screens.pace.end(time.monotonic())
-        await teller.tell("Mended")
+        screens = Screens(recorded, others, album)
+        await walk(screens, Teller(told))
     return screens
+
+
+async def walk(screens: Screens, teller: Teller) -> None:
+    """Tell the whole story: the node's operator by keys, everybody else by the story's own commands."""
+    await _before(screens)
+    await _bad_route(screens, teller)
+    digest = await _frozen(screens, teller)
+    await _signed(screens, teller, digest)
+    await _soaked(screens, teller)
+    screens.pace.end(time.monotonic())
+    await teller.tell("Mended")
 
 
 def failing(screen: Screen) -> bool:
