@@ -1,4 +1,4 @@
-"""``make bench``: needs root, gobgpd and BIRD; works in network namespaces of its own."""
+"""``make bench``: needs root, gobgpd and BIRD, but for what says that it does not; works in network namespaces of its own."""
 
 import argparse
 import asyncio
@@ -6,11 +6,13 @@ import asyncio
 from bench.decoder import decoder
 from bench.full_table import compare
 from bench.source import source
+from bench.terminal import terminal
 
 WHAT = {
     "full-table": "a router's full table to the kernel: gobgpd alone, bgpmon over gRPC and over BMP, BIRD (100,000 routes)",
     "source": "a source alone, without an engine: gobgpd over gRPC, and gobgpd, FRR and BIRD over BMP (500,000 paths)",
     "decoder": "the BMP decoder alone, in memory; needs neither root nor a speaker (500,000 paths)",
+    "terminal": "the terminal UI on a pseudo terminal, and its daemon, all in memory; needs no root (1,000,000 routes)",
 }
 
 
@@ -30,11 +32,12 @@ async def main() -> None:
         for line in decoder(asked.routes or 500_000):
             print(line, flush=True)
         return
-    lines = (
-        source(asked.gobgpd, asked.routes or 500_000)
-        if asked.what == "source"
-        else compare(asked.gobgpd, asked.routes or 100_000)
-    )
+    if asked.what == "terminal":
+        lines = terminal(asked.routes or 1_000_000)
+    elif asked.what == "source":
+        lines = source(asked.gobgpd, asked.routes or 500_000)
+    else:
+        lines = compare(asked.gobgpd, asked.routes or 100_000)
     async for line in lines:
         print(line, flush=True)
 

@@ -39,7 +39,7 @@ from monitor.tui.panes.plan import PlanPane
 from monitor.tui.panes.route import RoutePane
 from monitor.tui.panes.routes import RoutesPane
 from monitor.tui.prompt import Prompt
-from monitor.tui.registry import Action, at
+from monitor.tui.registry import TABLE, Action, at
 from monitor.tui.tables import TableActions
 from monitor.tui.typing import Typing
 from monitor.tui.word import Word
@@ -107,6 +107,7 @@ class BgpmonApp(App[int]):
         self._heard_still = 0
         self._small = False
         self._keys: deque[events.Key] = deque()
+        self._began = False
         self._lost_at = 0.0
         self._refreshing = False
         self._copied = ""
@@ -153,6 +154,7 @@ class BgpmonApp(App[int]):
     def _start(self) -> None:
         self.go(self._begin[0], **self._begin[1])
         self._trail.clear()
+        self._began = True
         self._tick()
 
     async def on_unmount(self) -> None:
@@ -273,8 +275,11 @@ class BgpmonApp(App[int]):
     def on_resize(self, event: events.Resize) -> None:
         """Show what fits."""
         size = event.size  # `self.size` is the one before: Textual's own handler comes after this one
+        was_small = self._small
         self._small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
         self.screen_stack[0].set_class(self._small, "-small")
+        if was_small and not self._small:
+            self.call_after_refresh(self.focus_again)  # what is hidden loses the keys
         self.call_after_refresh(self.draw_frame)
 
     def tell(self, text: str, *, bad: bool = False) -> None:
@@ -367,12 +372,14 @@ class BgpmonApp(App[int]):
     async def _take_keys(self) -> None:
         while self._keys:
             top = self.screen
-            if isinstance(top, DIALOGS) and not top.ready:
+            if not self._began or (isinstance(top, DIALOGS) and not top.ready):
                 # It is being built; what was typed for it waits.
                 self.set_timer(0.01, self._take_keys)
                 return
             event = self._keys.popleft()
-            self._said = (0.0, "", "")  # it was there to be read until now
+            if self._said[1]:  # it was there to be read until now
+                self._said = (0.0, "", "")
+                self.call_later(self.draw_frame)
             if isinstance(top, DIALOGS):
                 taken = top.take(event)
             elif isinstance(top, Frame):
@@ -401,7 +408,8 @@ class BgpmonApp(App[int]):
             do = getattr(owner, f"do_{action.name}", None)
             if do is not None:
                 do()
-                self.draw_frame()
+                if action.where != TABLE:  # moving in a table changes nothing around it
+                    self.draw_frame()
                 return
         if action.name.startswith("go_"):
             self.go(action.name.removeprefix("go_"))

@@ -65,10 +65,15 @@ def clock_time(value: object) -> str:
     return NOTHING if at is None else datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
 
 
+def age_text(seconds: float) -> str:
+    """Return an age: from ten minutes on in minutes, so that a table of old routes is not drawn anew every second."""
+    return f"{int(seconds) // 60}m" if 600 <= seconds < 3600 else duration(max(0.0, seconds))
+
+
 def since(value: object, now: float) -> str:
     """Return how long ago a moment was."""
     at = seconds_of(value)
-    return NOTHING if at is None else duration(max(0.0, now - at))
+    return NOTHING if at is None else age_text(now - at)
 
 
 def until(value: object, now: float) -> str:
@@ -133,7 +138,8 @@ def state_cell(row: Row) -> Span:
 
 def age_cell(row: Row) -> Span:
     """Return how long ago the best path was last accepted."""
-    return duration(row.get("age_seconds")) if row.get("age_seconds") is not None else "--", "text"
+    age = row.get("age_seconds")
+    return age_text(age) if isinstance(age, int | float) else "--", "text"
 
 
 def path_cell(row: Row) -> Span:

@@ -1,6 +1,7 @@
 """The way to the daemon: calls in threads, what was heard last and when, and how it is found again after a restart."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,9 @@ MOST_EVENTS = 500
 """Records that are kept for the screen."""
 
 RETRY_SECONDS = 1.0
+
+PACE_SECONDS = 0.4
+"""Between two questions for records: what somebody approved is shown well within a second."""
 
 Document = dict[str, Any]
 
@@ -56,6 +60,7 @@ class Link:
         self._pool = ThreadPoolExecutor(THREADS, "daemon")
         self._readers: list[Daemon] = []
         self._writer: Daemon | None = None
+        self._connecting = threading.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self.lost_at: float | None = None
         self.lost_because = ""
@@ -91,13 +96,15 @@ class Link:
 
     async def ask(self, call: str, **arguments: Any) -> Document:
         """Call something that only reads.  Raises MonitorError."""
-        return await self._run(self._reader(), call, arguments)
+        # In the thread of the call: what the first connection loads does not hold up the first frame.
+        return await self._run(self._reader, call, arguments)
 
     async def tell(self, call: str, **arguments: Any) -> Document:
         """Call something that changes something; ``unlock`` comes first."""
         if self._writer is None:
             raise DaemonUnreachable("this screen is locked: W unlocks it")
-        return await self._run(self._writer, call, arguments)
+        writer = self._writer
+        return await self._run(lambda: writer, call, arguments)
 
     def unlock(self) -> None:
         """Open a way to change something."""
@@ -116,14 +123,15 @@ class Link:
         return self._writer is not None
 
     def _reader(self) -> Daemon:
-        if not self._readers:
-            self._readers.append(self._connect())
-        return self._readers[-1]
+        with self._connecting:
+            if not self._readers:
+                self._readers.append(self._connect())
+            return self._readers[-1]
 
-    async def _run(self, daemon: Daemon, call: str, arguments: dict[str, Any]) -> Document:
+    async def _run(self, daemon: Callable[[], Daemon], call: str, arguments: dict[str, Any]) -> Document:
         loop = asyncio.get_running_loop()
         try:
-            answer: Document = await loop.run_in_executor(self._pool, lambda: getattr(daemon, call)(**arguments))
+            answer: Document = await loop.run_in_executor(self._pool, lambda: getattr(daemon(), call)(**arguments))
         except DaemonUnreachable as error:
             self._lose(str(error))
             raise
@@ -175,8 +183,8 @@ class Link:
             if items := document.get("items"):
                 self.events = [*self.events, *items][-MOST_EVENTS:]
                 self.heard(items)
-            elif not self._after:
-                await asyncio.sleep(RETRY_SECONDS)
+            # Where records come all the time they come by the handful: nobody reads faster.
+            await asyncio.sleep(PACE_SECONDS if items else 0 if self._after else RETRY_SECONDS)
 
 
 def said(error: MonitorError) -> str:

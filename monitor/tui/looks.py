@@ -143,7 +143,8 @@ class Looks:
             "TEXTUAL_ANIMATIONS": "none",
             "TEXTUAL_SMOOTH_SCROLL": "0",
             "TEXTUAL_DISABLE_KITTY_KEY": "1",
-            "TEXTUAL_FPS": "30",
+            # The grid that a second frame waits for: a key right after a tick would be heard that much later.
+            "TEXTUAL_FPS": "120",
         }
         return found | ({"NO_COLOR": "1"} if self.depth == "plain" else {})
 

@@ -179,7 +179,7 @@ class Table(ScrollView, can_focus=True):
         # Columns never become narrower for other rows, so that a row counts once.
         fresh = [row for at, row in shown.items() if measured.get(at) is not row]
         self._measured = shown
-        if fresh or not self._layout:
+        if fresh or not self._wanted:
             self._wanted = wish(self.columns, fresh, self._wanted)
         columns = chosen(self.columns, room, self._wanted, self.hidden, wide=self.wide)
         layout = list(zip(columns, widths(columns, room, self._wanted), strict=True))

@@ -52,7 +52,10 @@ class TextScreen(ModalScreen[None]):
     def draw(self) -> None:
         """Draw the parts."""
         columns = self.size.width
-        self.query_one("#text-head", Lines).show([line((f" {self._title}", "title")), (("─" * columns, "muted"),)])
+        desk: Any = getattr(self.app, "desk", None)
+        label = line(("DEMO ", "warn")) if desk is not None and desk.status.get("simulated") else ()
+        head = spread(line((f" {self._title}", "title")), label, columns)
+        self.query_one("#text-head", Lines).show([head, (("─" * columns, "muted"),)])
         body = [line((" asking…", "muted"))] if self._wait else [_from(found, self._left) for found in self._lines]
         self.query_one("#text-body", Lines).show(body)
         foot = line(("[esc]", "key"), "back  ", ("[arrows pgup pgdn]", "key"), "move  ", ("[c]", "key"), "copy all")
