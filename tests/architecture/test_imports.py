@@ -85,6 +85,57 @@ def test_commands_of_a_client_start_without_what_only_the_daemon_needs() -> None
     assert packages_loaded_by(code) & {"pydantic", "pyroute2", "sqlite3", "yaml"} == set()
 
 
+def test_what_prints_a_line_loads_no_terminal_ui() -> None:
+    code = "from monitor.cli import main\nassert main(['status', '--run-dir', '/nonexistent']) == 3"
+    assert packages_loaded_by(code) & {"textual", "rich"} == set()
+    for arguments in ("--help", "version"):
+        assert "textual" not in packages_loaded_by(f"from monitor.cli import main\nassert main([{arguments!r}]) == 0")
+
+
+@pytest.mark.parametrize(
+    "module", ["monitor.tui.run", "monitor.tui.looks", "monitor.tui.registry", "monitor.cli.terminal"]
+)
+def test_looks_are_decided_before_textual_is_loaded(module: str) -> None:
+    assert "textual" not in packages_loaded_by(f"import {module}")
+
+
+FIRST_FRAME = """
+import asyncio, os
+from monitor.tui.link import Link
+from monitor.tui.looks import Looks
+os.environ.update(Looks().engine())
+from monitor.tui.app import BgpmonApp
+
+class Silent:
+    def close(self):
+        pass
+    def __getattr__(self, name):
+        from monitor.errors import DaemonUnreachable
+        def call(**_):
+            raise DaemonUnreachable("no daemon")
+        return call
+
+async def main():
+    app = BgpmonApp(Link(Silent), Looks())
+    async with app.run_test(size=(80, 24)):
+        app.exit()
+
+asyncio.run(main())
+"""
+"""A terminal UI that is shown once, without a daemon."""
+
+
+def test_the_first_frame_waits_for_nothing_that_only_the_daemon_needs() -> None:
+    assert "textual" in packages_loaded_by(FIRST_FRAME)
+    assert packages_loaded_by(FIRST_FRAME) & {"pyroute2", "aiohttp", "pydantic", "sqlite3", "yaml", "grpc"} == set()
+    names = loaded_by(FIRST_FRAME)
+    assert not {
+        name
+        for name in names
+        if name.startswith(("monitor.engine", "monitor.config", "monitor.gobgp", "monitor.daemon"))
+    }
+
+
 def test_every_module_can_be_imported_first() -> None:
     """A circle of imports shows only when the wrong module comes first."""
     modules = [relative(file).removesuffix(".py").replace("/", ".") for file in python_files(*PRODUCT)]

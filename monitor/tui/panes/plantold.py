@@ -220,12 +220,12 @@ def soak(document: dict[str, Any], columns: int, room: int, now: float) -> list[
     if end is not None:
         left = max(0.0, end - now)
         share = left / whole if whole else 0.0
-        room = max(10, columns - 42)
+        length = max(10, columns - 42)
         token = "bad" if left < 60 else "warn"
         found.append(
             line(
                 (" TIME LEFT  ", "head"),
-                (bar(share, room), token),
+                (bar(share, length), token),
                 (f"  {duration(left)}", "title"),
                 f" of {duration(whole)}",
             )
