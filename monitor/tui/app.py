@@ -262,7 +262,9 @@ class BgpmonApp(App[int]):
         for name in ("#rule-top", "#rule-bottom"):
             self.query_one(name, Lines).show([(("─" * columns, "muted"),)])
         said_at, text, token = self._said
-        if self.prompt.is_open:
+        if lost is not None and not self.prompt.is_open:
+            foot = cut(line((f"!! {clean(link.lost_because)}", "bad")), columns)
+        elif self.prompt.is_open:
             foot = cut(line(" ", *self.prompt.saying), columns)
         elif text and time.monotonic() - said_at < SAID_SECONDS:
             foot = line(("» " if not self.painter.looks.ascii else "> ", token), (clean(text), token))

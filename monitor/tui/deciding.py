@@ -155,7 +155,7 @@ class Decider:
                 )
             )
         for item in (given.get("items") or [])[:3]:
-            told.append(fact("others", voice(item)))
+            told += list(wrapped(voice(item), ROOM - 12, "text", fact("others"), " " * 11))[:2]
         soak = document.get("soak") or {}
         window = document.get("window") or {}
         when = "applied at once" if window.get("open") else "applied when the window opens"

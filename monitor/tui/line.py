@@ -105,8 +105,14 @@ def bar(share: float, columns: int) -> str:
 
 
 def sparkline(values: Sequence[float], columns: int) -> str:
-    """Return the last *columns* values as blocks; every value that is not zero shows."""
-    shown = list(values)[-columns:]
+    """Return all values as blocks; where there are more of them than *columns*, the largest of each few stands for them.
+
+    Every value that is not zero shows.
+    """
+    each = -(-len(values) // max(1, columns))
+    first = len(values) % each if each else 0
+    parts = [values[:first], *(values[at : at + each] for at in range(first, len(values), each))] if each > 1 else []
+    shown = [max(part) for part in parts if part] if each > 1 else list(values)
     most = max(shown, default=0)
     if most <= 0:
         return " " * (columns - len(shown)) + "▁" * len(shown)

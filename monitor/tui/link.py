@@ -124,6 +124,8 @@ class Link:
 
     def _reader(self) -> Daemon:
         with self._connecting:
+            if self._closing:
+                raise DaemonUnreachable("this program is leaving")
             if not self._readers:
                 self._readers.append(self._connect())
             return self._readers[-1]

@@ -175,5 +175,5 @@ def _no_unicode(environ: Mapping[str, str]) -> bool:
 
 
 def can_draw(environ: Mapping[str, str]) -> bool:
-    """Return whether a cursor can be placed on this terminal at all."""
+    """Return whether a cursor can be placed on this terminal at all; one that says nothing of itself is taken for an xterm."""
     return environ.get("TERM", "") not in DUMB

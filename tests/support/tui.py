@@ -144,7 +144,9 @@ async def on_routes(terminal: Terminal) -> list[str]:
     """Go to Routes, and return the prefixes in the window."""
     await started(terminal)
     await go(terminal, "4")
-    await terminal.until(lambda screen: back_on_routes(screen) and place(screen) and len(prefixes_of(screen)) == screen.rows - 8)
+    await terminal.until(
+        lambda screen: back_on_routes(screen) and place(screen) and len(prefixes_of(screen)) == screen.rows - 8
+    )
     return prefixes_of(terminal.screen)
 
 

@@ -144,6 +144,8 @@ class Decision(ModalScreen[str | None]):
     def _say(self, text: str, token: str = "bad") -> None:
         room = min(72, max(20, self.app.size.width - 6))
         self.query_one("#decision-said", Lines).show([(), *wrapped(text, room, token, line("  "), "  ")])
+        # In a low window it stands below the edge.
+        self.call_after_refresh(self.query_one(VerticalScroll).scroll_end, animate=False)
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
