@@ -48,7 +48,7 @@ DIALOGS = (
     Stop("palette", "4", "\x10", "WHAT DO YOU WANT TO DO?"),
     Stop("unlock", "4", "W", "UNLOCK"),
     Stop("filter", "4", "/in 10.9.0.0/16", "42 matches"),
-    Stop("command", "4", ":hold", "changes something"),
+    Stop("command", "4", ":hold", "Keep operations"),
     Stop("text", "4", ":text\r", "TO SELECT WITH YOUR TERMINAL"),
     Stop("output", "4", ":holds\r", "[c]copy all"),
     Stop("route", "4", "\r", "HISTORY"),
@@ -189,8 +189,9 @@ def assert_in_bounds(terminal: Terminal) -> None:
     """Fail if anything was ever written beyond the last column of a terminal that kept its size, or if something broke."""
     (size,) = terminal.sizes
     wider = Emulator(size.columns + 60, size.rows)
+    end = terminal.raw.find(b"\x1b[?1049l")  # what is printed afterwards is the terminal's to break
     for chunk in terminal.chunks:
-        wider.feed(bytes(terminal.raw[chunk.start : chunk.end]))
+        wider.feed(bytes(terminal.raw[chunk.start : chunk.end if end < 0 else min(chunk.end, end)]))
         beyond = ["".join(cell.data for cell in row[size.columns :]).strip() for row in wider.look().cells]
         assert not any(beyond), (beyond, terminal.describe(terminal.screen))
     assert_unbroken(terminal)

@@ -105,6 +105,8 @@ class RoutesPane(Pane):
         )  # fmt: skip
 
     def _top(self, _: int) -> None:
+        if not self._can_draw:
+            return
         self.table.cursor_key = ""
         self.table.move_to(0)
 
