@@ -170,7 +170,10 @@ def looks_of(
 
 
 def _no_unicode(environ: Mapping[str, str]) -> bool:
-    locale = next((environ[name] for name in _LOCALE if environ.get(name)), "")
+    # What Python itself puts there where the locale is C says nothing of the terminal (PEP 538).
+    coerced = not environ.get("LC_ALL") and environ.get("LC_CTYPE") == "C.UTF-8" and environ.get("LANG")
+    names = ("LANG",) if coerced else _LOCALE
+    locale = next((environ[name] for name in names if environ.get(name)), "")
     return bool(locale) and "utf" not in locale.lower().replace("-", "")
 
 

@@ -289,10 +289,11 @@ async def test_who_does_nothing_for_long_is_let_go_and_told_so(still: Demo) -> N
         assert_unbroken(terminal)
 
 
+@pytest.mark.slow
 async def test_keys_keep_it_from_leaving(still: Demo) -> None:
-    async with tui(still.run_dir, "tui", "--idle-exit", "3s") as terminal:
+    async with tui(still.run_dir, "tui", "--idle-exit", "10s") as terminal:
         await started(terminal)
-        for number in ("2", "3", "4", "5", "6"):
+        for number in "23" * 6:
             clock = terminal.screen.lines[0][-9:]
             await go(terminal, number)
             # A second passes on its clock between two keys: more than the limit in all.

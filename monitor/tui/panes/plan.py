@@ -196,7 +196,13 @@ class PlanPane(Pane):
         if self.problems or self.filter or self.group:
             words = ["only risk med and high (!)" if self.problems else "", f"filter {clean(self.filter)}" if self.filter else "",
                      f"counted by {self.group} (b)" if self.group else ""]  # fmt: skip
-            head.append(line((f" {number(len(shown))} rows: {', '.join(word for word in words if word)}", "warn")))
+            # What is beyond the operations that were asked for is not looked at, and that has to be said.
+            first = (
+                f" of the first {number(len(document.get('operations') or []))}" if document.get("truncated") else ""
+            )
+            head.append(
+                line((f" {number(len(shown))} rows{first}: {', '.join(word for word in words if word)}", "warn"))
+            )
         del head[max(1, height - 2) :]  # a head and a row of the table stay in every window
         self.lines("plan-head").show(head, fade=self.fade)
         operations.fade = self.fade

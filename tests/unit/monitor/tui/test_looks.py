@@ -138,3 +138,10 @@ def test_a_terminal_that_places_no_cursor_is_known() -> None:
 
 def test_every_way_to_ask_for_colours_is_understood() -> None:
     assert {looks_of({}, color).depth for color in COLORS} == set(DEPTHS)
+
+
+@pytest.mark.parametrize("lang", ["C", "POSIX", "de_DE.ISO-8859-1"])
+def test_what_python_makes_of_a_plain_locale_says_nothing_of_the_terminal(lang: str) -> None:
+    assert looks_of({"TERM": "xterm", "LANG": lang, "LC_CTYPE": "C.UTF-8"}).ascii
+    assert not looks_of({"TERM": "xterm", "LC_CTYPE": "C.UTF-8"}).ascii
+    assert not looks_of({"TERM": "xterm", "LANG": lang, "LC_ALL": "C.UTF-8"}).ascii
