@@ -321,7 +321,7 @@ OTHER_STATES = (
         (
             Step(keys="6"),
             Step(keys="f", act=later(0)),
-            Step("events-held-still", act=news, shows=""),
+            Step("events-held-still", act=news, shows="HELD STILL 0s, 2"),
             Step("events-held-still-later", act=later(75), shows="HELD STILL 1m15s, 2"),
             Step("events-moving-again", "f"),
         ),

@@ -43,7 +43,7 @@ def test_depth_is_what_was_asked_for_or_what_the_environment_says(
         ({"LANG": "en_US.UTF-8"}, False),
         ({"LANG": "de_DE.utf8"}, False),
         ({"LC_ALL": "C", "LANG": "en_US.UTF-8"}, True),
-        ({"LC_ALL": "", "LC_CTYPE": "C.UTF-8", "LANG": "C"}, False),
+        ({"LC_ALL": "", "LC_CTYPE": "de_DE.UTF-8", "LANG": "C"}, False),
     ],
 )
 def test_the_first_locale_that_is_set_says_whether_there_is_unicode(environ: dict[str, str], ascii_alone: bool) -> None:
