@@ -61,9 +61,11 @@ class Screens:
         for terminal in self.others:
             await terminal.press(*keys)
 
-    async def shoot(self, scene: str, wanted: Wanted, *, still: bool = True) -> None:
+    async def shoot(self, scene: str, wanted: Wanted, *, still: bool = True, patience: float = PATIENCE) -> None:
         """Take a picture on each of them."""
-        for screen in await asyncio.gather(*(shown(terminal, wanted, still=still) for terminal in self.others)):
+        for screen in await asyncio.gather(
+            *(shown(terminal, wanted, still=still, patience=patience) for terminal in self.others)
+        ):
             await asyncio.to_thread(self.album.add, "lab", scene, screen, CAPTION)
 
 
@@ -256,7 +258,8 @@ async def _soaked(screens: Screens, teller: Teller) -> None:
     await asyncio.gather(
         teller.tell("The window"),
         watch(),
-        screens.shoot("lab-soaking", failing, still=False),
+        # The window may open only after two minutes.
+        screens.shoot("lab-soaking", failing, still=False, patience=3 * PATIENCE),
     )
     await shown(recorded, "everything is as it was before")
     await screens.shoot("lab-rolled-back", "everything is as it was before")

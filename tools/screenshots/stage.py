@@ -107,12 +107,12 @@ async def tui(
         yield terminal
 
 
-async def shown(terminal: Terminal, wanted: Wanted, *, still: bool = True) -> Screen:
+async def shown(terminal: Terminal, wanted: Wanted, *, still: bool = True, patience: float = PATIENCE) -> Screen:
     """Wait until the screen has a text, or *wanted* of it is true, and until it is drawn to its end.
 
     With *still*, nothing may come for a moment: what is shown only for seconds is taken without.
     """
-    screen = await terminal.until(wanted, PATIENCE)
+    screen = await terminal.until(wanted, patience)
     if still:
         await terminal.quiet(REST, PATIENCE)
         screen = await terminal.until(wanted, PATIENCE)
