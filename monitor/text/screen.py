@@ -226,20 +226,26 @@ _FUNNEL = (
 )
 
 
-def _funnel(family: str, counts: Document, page: Page) -> Iterator[str]:
-    """How many paths reach each stage, and for which reasons the others do not."""
+def funnel(counts: Document) -> Iterator[tuple[str, list[str]]]:
+    """Yield the key of each stage's count, and what keeps paths out of that stage."""
     reasons = mapping(counts.get("reasons"))
-    columns = max([len(number(counts.get(key))) for key, _ in _FUNNEL])
     for key, stage in _FUNNEL:
         stopped = [
             f"{number(count)} {clean(label)}"
             for label, count in reasons.items()
             if stage is not None and label in REASONS and REASONS[label].stage == stage - 1
         ]
-        head = f"  {family if key == 'received' else '':<10}  {key.replace('_', ' '):<9}  "
-        head += number(counts.get(key)).rjust(columns)
         if key == "best" and counts.get("shared"):
             stopped.append(f"{number(counts['shared'])} more next hops of the same routes")
+        yield key, stopped
+
+
+def _funnel(family: str, counts: Document, page: Page) -> Iterator[str]:
+    """How many paths reach each stage, and for which reasons the others do not."""
+    columns = max([len(number(counts.get(key))) for key, _ in _FUNNEL])
+    for key, stopped in funnel(counts):
+        head = f"  {family if key == 'received' else '':<10}  {key.replace('_', ' '):<9}  "
+        head += number(counts.get(key)).rjust(columns)
         yield from page.wrapped(", ".join(stopped), f"{head}   less " if stopped else head, " " * (len(head) + 8))
 
 

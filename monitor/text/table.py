@@ -171,9 +171,14 @@ def _words(text: str, room: int) -> Iterator[str]:
             yield word
 
 
+def plural(count: object, word: str) -> str:
+    """Return ``1 change`` or ``2,000 changes``."""
+    return f"{number(count)} {word}{'' if count == 1 else 's'}"
+
+
 def operations(count: object) -> str:
     """Return ``1 operation`` or ``2,000 operations``."""
-    return f"{number(count)} operation{'' if count == 1 else 's'}"
+    return plural(count, "operation")
 
 
 def number(value: object) -> str:

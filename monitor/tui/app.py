@@ -306,12 +306,11 @@ class BgpmonApp(App[int]):
         elif name.startswith("dialog_"):
             self._dialog(name.removeprefix("dialog_"), **what)
         else:
-            kept = {key: value for key, value in what.items() if key != "row"}
-            if (name, kept) != self._here and self._here:
+            if (name, what) != self._here:
                 self._trail.append(self._here)
                 del self._trail[:-100]
                 self._ahead.clear()
-            self._open(name, kept)
+            self._open(name, what)
 
     def _open(self, name: str, what: dict[str, Any]) -> None:
         self._here = (name, what)

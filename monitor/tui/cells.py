@@ -82,11 +82,6 @@ def until(value: object, now: float) -> str:
     return NOTHING if at is None else duration(max(0.0, at - now))
 
 
-def plural(count_: int, word: str) -> str:
-    """Return ``1 change`` or ``2,000 changes``."""
-    return f"{number(count_)} {word}{'' if count_ == 1 else 's'}"
-
-
 def mark(state: object) -> Line:
     """Return ``+1,204 ~2 -1`` of a summary, each in its colour; zeros are quiet."""
     found = state if isinstance(state, dict) else {}
@@ -99,9 +94,7 @@ def mark(state: object) -> Line:
 
 def changes(summary: object) -> int:
     """Return how many operations a summary counts."""
-    return (
-        sum(value for value in (summary or {}).values() if isinstance(value, int)) if isinstance(summary, dict) else 0
-    )
+    return sum(many for many in summary.values() if isinstance(many, int)) if isinstance(summary, dict) else 0
 
 
 def hops(row: Row) -> str:

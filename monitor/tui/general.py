@@ -13,7 +13,7 @@ from monitor.tui.dialogs.palette import Palette
 from monitor.tui.line import line
 from monitor.tui.looks import THEMES, Looks
 from monitor.tui.pane import Pane
-from monitor.tui.registry import ACTIONS, at, key_word
+from monitor.tui.registry import at, key_word, named
 
 if TYPE_CHECKING:
     from monitor.tui.app import BgpmonApp
@@ -106,8 +106,8 @@ class GeneralActions:
         def chosen(name: str | None) -> None:
             if name == "?":
                 self._help(everything=True)
-            elif name and (action := next((item for item in ACTIONS if item.name == name), None)):
-                self._app.act(action)
+            elif name:
+                self._app.act(named(name))
 
         self._app.push_screen(Choice(self._app.painter, title, rows, wide=True), chosen)
 

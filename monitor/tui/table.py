@@ -19,9 +19,6 @@ from monitor.tui.rows import LocalRows, Rows, WindowRows, key_of
 HEAD = 1
 """Lines above the rows."""
 
-SCROLL_MOST = 8
-"""Columns that one step to the side moves."""
-
 MOST_KEPT = 512
 """Lines that are kept ready, so that a row is put together once and not whenever it is compared or drawn."""
 
@@ -90,15 +87,15 @@ class Table(ScrollView, can_focus=True):
         """The row under the cursor."""
         return self.rows.row(self.cursor)
 
-    def take(self, rows: Rows, *, keep: bool = True) -> None:
-        """Show other rows; with *keep* the cursor stays on the route it is on."""
-        if rows is not self.rows:
-            self.rows = rows
-            if not keep:
-                self._wanted.clear()
-                self._measured.clear()
-                self.cursor, self.cursor_key, self._first = 0, "", 0
+    def take(self, rows: Rows) -> None:
+        """Show other rows; the cursor stays on the one it is on."""
+        self.rows = rows
         self.renew()
+
+    def ordered(self, rows: list[Row]) -> list[Row]:
+        """Return rows in the order that was chosen, by the key of its column."""
+        key = next((column.key for column in self.columns if column.title == self.sort and column.key), None)
+        return rows if key is None else sorted(rows, key=key, reverse=self.descending)
 
     def renew(self) -> None:
         """Draw what is there now: rows have come, gone or changed."""

@@ -1,32 +1,17 @@
 """The command line within the terminal UI, and what is taken along from it: copies, files, prints."""
 
-import asyncio
 import csv
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.terminal import Demo, short_place
+from tests.support.terminal import Demo
 from tests.support.tui import back_on_routes, bar, leave, leave_prompt, number_of, on_routes, place, state, tui, typed
 
 pytestmark = pytest.mark.timeout(180)
-
-STILL = ("--rate", "0", "--seed", "7")
-
-
-@pytest.fixture(scope="module")
-def still() -> Iterator[Demo]:
-    """A demo in which nothing moves."""
-    with short_place() as path:
-        demo = Demo(path, "--no-shell", *STILL)
-        with demo.supervised():
-            demo.launch()
-            asyncio.run(demo.ready())
-            yield demo
 
 
 # Commands

@@ -1,8 +1,6 @@
 """The keys of the terminal UI that look at something: moving, opening, filtering, sorting, choosing."""
 
-import asyncio
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -27,19 +25,6 @@ from tests.support.tui import (
 from tools.terminal.screen import Screen
 
 pytestmark = pytest.mark.timeout(180)
-
-STILL = ("--rate", "0", "--seed", "7")
-
-
-@pytest.fixture(scope="module")
-def still() -> Iterator[Demo]:
-    """A demo in which nothing moves."""
-    with short_place() as path:
-        demo = Demo(path, "--no-shell", *STILL)
-        with demo.supervised():
-            demo.launch()
-            asyncio.run(demo.ready())
-            yield demo
 
 
 # Moving

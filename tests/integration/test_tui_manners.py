@@ -1,15 +1,13 @@
 """The terminal UI as a guest on terminals of every kind: what it writes, at which size, and how it leaves."""
 
-import asyncio
 import os
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.terminal import Demo, short_place
+from tests.support.terminal import Demo
 from tests.support.tui import (
     SIGNS,
     assert_in_bounds,
@@ -33,17 +31,6 @@ TOO_SMALL = ((39, 7), (20, 5))
 MOUSE = re.compile(rb"\x1b\[\?[0-9;]*(?:1000|1002|1003|1006|1015|1016)[0-9;]*h")
 SHELL = ("sh", "-c", 'stty -a; "$@"; code=$?; stty -a; echo "ended=$code"', "sh")
 """Starts the command that follows, and tells the settings of the terminal before and after it."""
-
-
-@pytest.fixture(scope="module")
-def still() -> Iterator[Demo]:
-    """A demo in which nothing moves."""
-    with short_place() as path:
-        demo = Demo(path, "--no-shell", "--rate", "0", "--seed", "7")
-        with demo.supervised():
-            demo.launch()
-            asyncio.run(demo.ready())
-            yield demo
 
 
 def settled(screen: Screen) -> str:

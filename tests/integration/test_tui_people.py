@@ -1,33 +1,20 @@
 """People who decide on the terminal UI: locked until they say who they are, and nothing is done by mistake."""
 
-import asyncio
 import re
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.terminal import UNPRIVILEGED, Demo, Terminal, demo, short_place
-from tests.support.tui import assert_unbroken, go, leave, number_of, prefix_under, shows, started, state, tui
+from tests.support.tui import STILL, assert_unbroken, go, leave, number_of, prefix_under, shows, started, state, tui
 from tests.support.wait import until
 from tools.terminal.screen import Screen
 
 pytestmark = pytest.mark.timeout(180)
 
-STILL = ("--rate", "0", "--seed", "7")
 SOAK = "\n  soak: {duration: 5m}\n"
-
-
-@pytest.fixture(scope="module")
-def still() -> Iterator[Demo]:
-    """A demo that no test changes."""
-    with short_place() as path:
-        found = Demo(path, "--no-shell", *STILL)
-        with found.supervised():
-            found.launch()
-            asyncio.run(found.ready())
-            yield found
 
 
 @pytest.fixture

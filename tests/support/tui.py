@@ -19,6 +19,9 @@ SIGNS = {
 """What each screen shows once it has heard the daemon."""
 
 
+STILL = ("--rate", "0", "--seed", "7")
+"""Options of a demo in which nothing moves."""
+
 WHOLE_FRAMES = {b"\x1b[?2026$p": b"\x1b[?2026;2$y"}
 """The answer of a terminal that shows whole frames: the harness then looks at no half ones."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from textual.app import ComposeResult
 
-from monitor.rib.reason import REASONS
+from monitor.text.screen import funnel
 from monitor.text.table import clean, number
 from monitor.tui.cells import count, value
 from monitor.tui.column import Column, Row
@@ -145,12 +145,7 @@ class DomainsPane(Pane):
         for reason in item.get("waits") or []:
             yield from wrapped(str(reason), room, "warn", line("  waits for  "), "             ")
         counts = (item.get("families") or {}).get(family) or {}
-        reasons = counts.get("reasons") or {}
-        for place, name in enumerate(STAGES):
-            stopped = [f"{number(many)} {clean(label)}" for label, many in reasons.items()
-                       if label in REASONS and REASONS[label].stage == place - 1]  # fmt: skip
-            if name == "best" and counts.get("shared"):
-                stopped.append(f"{number(counts['shared'])} more next hops of the same routes")
+        for name, stopped in funnel(counts):
             head = line(f"  {name.replace('_', ' '):<10}", f"{number(counts.get(name)):>10}  ")
             if stopped:
                 yield from wrapped(f"less {', '.join(stopped)}", room, "muted", head, " " * 24)

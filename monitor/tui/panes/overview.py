@@ -8,7 +8,7 @@ from textual.containers import Horizontal, Vertical
 
 from monitor.errors import MonitorError
 from monitor.text.table import clean, number
-from monitor.tui.cells import changes, mark, since
+from monitor.tui.cells import changes, mark, since, until
 from monitor.tui.column import Row
 from monitor.tui.desk import Desk
 from monitor.tui.line import Line, line, rule, sparkline, spread, wrapped
@@ -106,7 +106,9 @@ class OverviewPane(Pane):
             key=lambda row: not peers.trouble_of(row),
         )
         self._table("overview-domains", families, room_domains)
-        self.lines("overview-peers-head").show([self._peers_head(main, len(shown) + 1 - room_peers)], fade=self.fade)
+        self.lines("overview-peers-head").show(
+            [self._peers_head(main, len(shown) + 1 - room_peers, families)], fade=self.fade
+        )
         below = len(families) + 1 - room_domains
         title = f"DOMAINS  {below} more (3)" if below > 0 else "DOMAINS"
         self.lines("overview-domains-head").show([rule(main, title)] * head, fade=self.fade)
@@ -125,12 +127,11 @@ class OverviewPane(Pane):
         table.styles.height = height
         table.take(self.rows_of(rows))
 
-    def _peers_head(self, columns: int, below: int) -> Line:
+    def _peers_head(self, columns: int, below: int, families: list[Row]) -> Line:
         up = sum(peers.state_of(item)[1] == "ok" for item in self.peers)
         down = sum(peers.state_of(item)[1] == "bad" for item in self.peers)
         other = len(self.peers) - up - down
-        rows = domains.rows_of(self.desk.status.get("domains") or [])
-        best, paths = (sum(row.get(name) or 0 for row in rows) for name in ("best", "received"))
+        best, paths = (sum(row.get(name) or 0 for row in families) for name in ("best", "received"))
         left = line(" PEERS  ", (f"{up} up", "ok" if up else "muted"), "  ", (f"{down} DOWN", "bad" if down else "muted"),
                     "  ", (f"{other} other", "muted"))  # fmt: skip
         if below > 0:
@@ -145,7 +146,7 @@ class OverviewPane(Pane):
         found = [rule(columns)]
         room = max(10, columns - 34)
         for name, title in (("updates", "upd/s"), ("withdrawals", "wd/s"), ("writes", "write/s")):
-            values = [value / (rates.get("seconds") or 10) for value in rates.get(name) or []]
+            values = _per_second(rates, name)
             if name == "writes" and columns < WIDE and self.size.height < 28:
                 continue
             found.append(
@@ -163,7 +164,7 @@ class OverviewPane(Pane):
         if rates:
             yield line(("RATES, last 15 min", "title"))
             for name, title in (("updates", "updates/s"), ("withdrawals", "withdrawn/s"), ("writes", "fib writes/s")):
-                values = [value / (rates.get("seconds") or 10) for value in rates.get(name) or []]
+                values = _per_second(rates, name)
                 yield line(f"{title:<13}", (sparkline(values, columns - 14), "accent"))
                 mean = sum(values) / len(values) if values else 0
                 yield line(
@@ -179,7 +180,7 @@ class OverviewPane(Pane):
         for item in (self.desk.change.get("waiting") or [])[:3]:
             yield line(
                 (f"  #{clean(item.get('number'))} {clean(item.get('state'))} waits", "accent"),
-                f", expires in {_until(item, self.desk.now())}",
+                f", expires in {until(item.get('expires_at'), self.desk.now())}",
             )
         if not pending:
             yield line(("  the kernel holds what BGP says", "ok"))
@@ -200,10 +201,9 @@ class OverviewPane(Pane):
         )
 
     def _look_lines(self, columns: int, room: int) -> list[Line]:
-        head = rule(columns, f"ROUTES THAT NEED A LOOK  {number(self.look_total)}")
-        found = [head]
         if self.look is None:
             return [rule(columns, "ROUTES THAT NEED A LOOK"), line((" asking…", "muted"))]
+        found = [rule(columns, f"ROUTES THAT NEED A LOOK  {number(self.look_total)}")]
         for row in self.look[: room - 1]:
             where = line(
                 f" {clean(row.get('op') or '!'):<2}",
@@ -246,7 +246,5 @@ def _rate(values: list[float]) -> str:
     return f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
 
 
-def _until(item: dict[str, Any], now: float) -> str:
-    from monitor.tui.cells import until  # noqa: PLC0415
-
-    return until(item.get("expires_at"), now)
+def _per_second(rates: dict[str, Any], name: str) -> list[float]:
+    return [many / (rates.get("seconds") or 10) for many in rates.get(name) or []]

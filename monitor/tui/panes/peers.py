@@ -139,11 +139,8 @@ class PeersPane(Pane):
             shown = [item for item in shown if self._matches is None or self._matches(item)]
         table = self.table
         rows = keyed(shown, "source", "address")
-        order = next((column.key for column in table.columns if column.title == table.sort and column.key), None)
-        if order is not None:
-            rows.sort(key=order, reverse=table.descending)
         table.fade = self.fade
-        table.take(self.rows_of(rows))
+        table.take(self.rows_of(table.ordered(rows)))
         detail = list(self._detail(table.row)) if self.size.height >= 16 and table.row else []
         self.lines("peers-detail").show(detail, fade=self.fade)
 

@@ -7,17 +7,16 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from monitor.text.table import clean, number
-from monitor.tui.cells import OP_TOKENS, RISK_TOKENS, short_way, text_or_nothing
+from monitor.tui.cells import OP_TOKENS, PLAN_TOKENS, RISK_TOKENS, mark, short_way, text_or_nothing
 from monitor.tui.column import Column, Row
 from monitor.tui.desk import Desk
-from monitor.tui.line import Span, line, rule
+from monitor.tui.line import Span, line, plain, rule
 from monitor.tui.lines import Lines
 from monitor.tui.pane import Matches, Pane, keyed, language
 from monitor.tui.panes import plantold
 from monitor.tui.table import Table
 
 WAITING = frozenset({"frozen", "approved", "queued"})
-MOVING = frozenset({"applying", "soaking", "rolling-back"})
 
 MOST_OPERATIONS = 500
 """Operations that are asked for: enough to page through, little enough to ask for every second."""
@@ -58,17 +57,13 @@ def plan_columns() -> list[Column]:
         return lambda row: (clean(row.get(name)), "text")
 
     def summary(row: Row) -> Span:
-        found = row.get("summary") or {}
-        return (
-            f"+{number(found.get('add') or 0)} ~{number(found.get('change') or 0)} -{number(found.get('remove') or 0)}",
-            "text",
-        )
+        return plain(mark(row.get("summary"))), "text"
 
     return [
         Column("PLAN", lambda row: (f"#{clean(row.get('number'))}", "title"), 5, 8, 0),
         Column(
             "STATE",
-            lambda row: (clean(row.get("state")), plantold.PLAN_TOKENS.get(str(row.get("state")), "text")),
+            lambda row: (clean(row.get("state")), PLAN_TOKENS.get(str(row.get("state")), "text")),
             11,
             12,
             1,
@@ -240,10 +235,7 @@ class PlanPane(Pane):
             rows = [row for row in rows if row.get("risk") in {"med", "high"}]
         if self._query is not None:
             rows = [row for row in rows if self._query(row)]
-        table = self.query_one("#plan-table", Table)
-        order = next((column.key for column in table.columns if column.title == table.sort and column.key), None)
-        if order is not None:
-            rows = sorted(rows, key=order, reverse=table.descending)
+        rows = self.query_one("#plan-table", Table).ordered(rows)
         if not self.group:
             return rows
         name = {"then": "after"}.get(self.group, self.group)

@@ -3,12 +3,10 @@
 from typing import Any
 
 from monitor.text.plandoc import requirement
-from monitor.text.table import clean, duration, number
-from monitor.tui.cells import PLAN_TOKENS, RISK_TOKENS, clock_time, mark, plural, seconds_of, until, value
+from monitor.text.table import clean, duration, number, operations
+from monitor.tui.cells import PLAN_TOKENS, RISK_TOKENS, clock_time, mark, seconds_of, until, value
 from monitor.tui.column import Row
 from monitor.tui.line import Line, Span, bar, line, rule, spread, wrapped
-
-__all__ = ["PLAN_TOKENS", "detail", "head", "people"]
 
 FLOW = ("live", "frozen", "approvals", "window", "apply", "soak", "confirmed")
 
@@ -202,7 +200,7 @@ def _became(document: dict[str, Any], columns: int) -> list[Line]:
     reverted = progress.get("reverted") or {}
     if reverted:
         good = reverted.get("clean") is True
-        words = f" taken back: {plural(reverted.get('done') or 0, 'operation')}, "
+        words = f" taken back: {operations(reverted.get('done') or 0)}, "
         found.append(
             line(words, ("everything is as it was before", "ok") if good else ("NOT everything is as it was", "bad"))
         )

@@ -6,8 +6,8 @@ from typing import Any
 from textual.app import ComposeResult
 
 from monitor.errors import MonitorError
-from monitor.text.table import clean, duration, number
-from monitor.tui.cells import LEGEND, age_cell, cell, devices, flags, hops, path_cell, plural, seconds_of, state_cell
+from monitor.text.table import clean, duration, number, plural
+from monitor.tui.cells import LEGEND, age_cell, cell, devices, flags, hops, path_cell, seconds_of, state_cell
 from monitor.tui.column import Column
 from monitor.tui.desk import Desk
 from monitor.tui.line import line, spread
@@ -173,9 +173,7 @@ class RoutesPane(Pane):
     def on_table_chosen(self, message: Table.Chosen) -> None:
         """Open a route."""
         if message.row.get("prefix"):
-            self.desk.go(
-                "route", prefix=str(message.row["prefix"]), domain=str(message.row.get("domain") or ""), row=message.row
-            )
+            self.desk.go("route", prefix=str(message.row["prefix"]), domain=str(message.row.get("domain") or ""))
 
     # Filter and order
 
