@@ -3,6 +3,7 @@
 No redirect is followed, no proxy and no cookie is used, no name is looked up, and the body is read up to a bound only.
 """
 
+import asyncio
 import functools
 import socket
 import ssl
@@ -75,7 +76,8 @@ async def get(opener: Opener, target: HttpTarget, probe: ProbeConfig, way: Way) 
     """
     family = Family.IPV4 if target.address.version == 4 else Family.IPV6
     headers = {"User-Agent": "bgpmon", "Accept-Encoding": "identity"} | ({"Host": probe.host} if probe.host else {})
-    verified = trust() if target.secure and not probe.insecure else False
+    # Reading the authorities takes longer than the rest of the daemon should stand still.
+    verified = await asyncio.to_thread(trust) if target.secure and not probe.insecure else False
     name = urllib.parse.urlsplit(f"//{probe.host}").hostname if probe.host else None
     handed = _OneSocket(await opener.stream(family, **way._asdict()))
     try:

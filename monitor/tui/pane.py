@@ -123,8 +123,8 @@ class Pane(Vertical):
 
     @property
     def _can_draw(self) -> bool:
-        # At the end answers still come while the widgets are taken down.
-        return self.is_attached and bool(self.children) and self.size.width > 0
+        # At the end answers still come while the widgets are taken down, the inner ones first.
+        return self.app.is_running and self.is_attached and bool(self.children) and self.size.width > 0
 
     def redraw(self) -> None:
         """Draw, unless the display is held still or there is no room yet."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from programmer.approval import check_drift, dependents
-from programmer.errors import FibUnavailable, JournalError, PlanRefused
+from programmer.errors import FibUnavailable, JournalError, PlanRefused, PlanStale
 from programmer.plan import Action, Gate, Operation, Plan, PlanKind, RuleOperation
 from programmer.reconciler.loop import BATCH, CHANGED_MEANWHILE, Reconciler
 from programmer.reconciler.message import Applied
@@ -26,6 +26,7 @@ MOST_NAMED = 20
 """Routes that are named when something is wrong with them."""
 
 IN_A_GROUP = "an operation that it depends on cannot be done"
+IS_SO = "the kernel has what the plan says already"
 INCOMPLETE = "what BGP says of this table is not complete, so nothing is removed"
 
 
@@ -79,27 +80,35 @@ async def apply_plan(
     """Apply the subset of an approved plan that still matches, and read it back before anything else is written.
 
     *begin* is called before the first write, with the policy rules that will be written: what it raises ends the change.
-    *digest* is the plan's, where it is known already: finding it takes a second for a million operations.  Raises
-    PlanStale when more than *most* operations and *percent* of them no longer match, PlanRefused where nothing may be
-    written, JournalError when the journal fails before the first write.  When it fails later, the rest is left out.
+    *digest* is the plan's, where it is known already: finding it takes a second for a million operations.  What the kernel
+    has already is left out, and neither drift nor a reason to leave out what leans on it.  Raises PlanStale when more than
+    *most* operations and *percent* of them no longer match, or none is left to do, PlanRefused where nothing may be written,
+    JournalError when the journal fails before the first write.  When it fails later, the rest is left out.
     """
     async with reconciler.lock:
         refuse_writing(reconciler)
         await reconciler.read_due()
         reasons: dict[int, str] = {}
+        settled: dict[int, str] = {}
         async for index, item in _sliced(list(enumerate(plan.operations))):
-            if why := _obstacle(reconciler, plan, item):
+            if _is_so(reconciler, plan, item):
+                settled[index] = IS_SO
+            elif why := _obstacle(reconciler, plan, item):
                 reasons[index] = why
         for index in dependents(plan.groups, reasons.keys()):
-            reasons.setdefault(index, IN_A_GROUP)
+            if index not in settled:
+                reasons.setdefault(index, IN_A_GROUP)
         rules = _rules_that_hold(reconciler, plan)
         total = len(plan.operations) + len(plan.rule_operations)
         stale = len(reasons) + len(plan.rule_operations) - len(rules)
-        check_drift(stale, total, most, percent)
+        if total == len(settled):
+            raise PlanStale("the kernel has all that this plan says already: nothing is left to do")
+        check_drift(stale, total - len(settled), most, percent)
         begin(rules)
         await _release(reconciler, plan)
         cause = plan_cause(plan.number)
-        applied = Applied(stale=stale)
+        reasons |= settled
+        applied = Applied(stale=stale + len(settled))
         applied.left_out = [(plan.operations[index], why) for index, why in reasons.items()]
         kept = set(rules)
         applied.left_out += [(item, CHANGED_MEANWHILE) for item in plan.rule_operations if item not in kept]
@@ -138,7 +147,7 @@ async def _write_in_order(
     for action in Action:
         for default in (False, True):
             batch = steps.get((default, action), [])
-            lost = {indexes[id(item)] for item, _ in applied.left_out if id(item) in indexes}
+            lost = {indexes[id(item)] for item, why in applied.left_out if id(item) in indexes and why != IS_SO}
             lost |= {indexes[id(item)] for item in applied.refused if id(item) in indexes}
             if doomed := dependents(plan.groups, lost):
                 held = [item for item in batch if indexes[id(item)] in doomed]
@@ -148,6 +157,14 @@ async def _write_in_order(
             if batch:
                 cause = plan_cause(plan.number)
                 await reconciler.apply(batch, cause=cause, actor=actor, plan=digest, wanted=wanted, into=applied)
+
+
+def _is_so(reconciler: Reconciler, plan: Plan, operation: Operation) -> bool:
+    """Say whether somebody brought about already what an operation would, and BGP still wants it where it is asked."""
+    state = reconciler.tables.get((operation.table, operation.family))
+    if state is None or state.current(operation.key) != operation.after or operation.key in state.conflicts:
+        return False
+    return plan.kind is not PlanKind.CHANGE or state.desired.get(operation.key) == operation.after
 
 
 def _obstacle(reconciler: Reconciler, plan: Plan, operation: Operation) -> str:

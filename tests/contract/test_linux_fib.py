@@ -157,7 +157,9 @@ class TestChurn:
         batch = tmp_path / "churn"
         lines = [f"route {verb} {prefix} {tail}\n" for verb in ("add", "del") for prefix in passing]
         batch.write_text("".join(lines))
-        linux.node.exec("sh", "-c", f"while ip {'-6' if six else '-4'} -batch {batch}; do :; done")
+        once = f"ip {'-6' if six else '-4'} -batch {batch}"
+        # Told to end, it waits for the batch that runs.
+        linux.node.exec("sh", "-c", f"trap 'wait; exit' TERM; while :; do {once} & wait $!; done")
         wanted = {key_of(net(prefix)) for prefix in stable}
         complete = 0
         for _ in range(50):

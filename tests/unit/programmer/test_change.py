@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from programmer.errors import FibUnavailable, JournalError, PlanRefused, PlanStale
 from programmer.fib import Ownership, TableImage, Verb, Write, WriteResult
 from programmer.journal import Journal
-from programmer.plan import Action, Gate, Operation, Plan, RuleOperation
+from programmer.plan import Action, Gate, Operation, Plan, PlanKind, RuleOperation
 from programmer.reconciler import (
     Applied,
     Reconciler,
@@ -25,6 +26,7 @@ from programmer.reconciler import (
     verify,
 )
 from programmer.reconciler import change as module
+from programmer.reconciler.change import IS_SO
 from programmer.route import Family, Forwarding, PrefixKey, Rule, key_of
 from tests.contract.stage import METRIC, OTHER, OURS, TABLE, net, via
 from tests.support.recording import RecordingFib
@@ -366,6 +368,39 @@ async def test_on_the_way_back_too_the_cover_goes_last(cover: str) -> None:
     rig.fib.asked.clear()
     await rig.revert(applied.written)
     assert [(write.verb, write.key) for write in rig.fib.asked] == [(Verb.ADD, key(cover)), (Verb.DELETE, key(A))]
+
+
+@pytest.mark.parametrize("kind", list(PlanKind))
+async def test_what_is_so_already_keeps_back_nothing_that_leans_on_it(kind: PlanKind) -> None:
+    rig = Rig()
+    for prefix in (A, B, "10.0.0.0/8"):
+        rig.put(prefix, east(3))
+    rig.want({})
+    await rig.turn()
+    plan = replace(rig.plan(groups=((0, 1, 2),)), kind=kind)
+    rig.drop(A)
+    await rig.turn()
+    applied = await apply_plan(rig.reconciler, plan, "alice", 0, 0.0)
+    assert [(item.prefix, why) for item, why in applied.left_out] == [(A, IS_SO)]
+    assert (applied.done, applied.failed, applied.stale) == (2, 0, 1)
+    assert {item.prefix for item in applied.written} == {B, "10.0.0.0/8"}, "the way back is of what was written here"
+    assert (await rig.image()).routes == {}
+    with pytest.raises(PlanStale, match="nothing is left to do"):
+        await apply_plan(rig.reconciler, plan, "alice", *ALL)
+
+
+async def test_what_is_so_already_and_what_cannot_be_done_leave_nothing() -> None:
+    rig = Rig()
+    rig.put(A, east(3))
+    rig.put(B, east(3))
+    rig.want({})
+    await rig.turn()
+    plan = rig.plan()
+    rig.drop(A)
+    rig.put(B, east(4))
+    await rig.turn()
+    with pytest.raises(PlanStale, match="no operation of this plan matches"):
+        await rig.apply(plan)
 
 
 @settings(max_examples=80, deadline=None)

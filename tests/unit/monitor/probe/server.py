@@ -18,6 +18,8 @@ LONG = 30.0
 """Seconds that a probe may take which answers: never reached."""
 SHORT = 0.1
 """Seconds that a probe may take which gets no answer."""
+ENOUGH = 1.0
+"""Seconds that a probe may take which is to have asked before it gives up."""
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
