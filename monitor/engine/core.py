@@ -43,7 +43,9 @@ from programmer.route import Address, Family, Forwarding, PrefixKey, TableId, te
 log = logging.getLogger("bgpmon.engine")
 
 SLICE = 400
-"""Prefixes chosen in one go before other tasks get their turn: a few milliseconds."""
+"""Updates applied in one go before other tasks get their turn: a millisecond."""
+CHOSEN = 100
+"""Prefixes chosen in one go: a few milliseconds, where every one has several paths."""
 GATHER = 0.004
 """Seconds between two rounds of choosing: in a burst prefixes are chosen by the hundred, a lone one at once."""
 TICK = 1.0
@@ -359,7 +361,7 @@ class Engine:
     async def choose_slice(self) -> None:
         """Choose for some of the prefixes that changed, and tell the programmer."""
         (name, family), waiting = next(iter(self._dirty.items()))
-        keys = [waiting.popitem()[0] for _ in range(min(SLICE, len(waiting)))]
+        keys = [waiting.popitem()[0] for _ in range(min(CHOSEN, len(waiting)))]
         if not waiting:
             del self._dirty[name, family]
         domain = self.domains.get(name)

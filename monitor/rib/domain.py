@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from monitor.rib.decision import Candidate, Step, best_first, multipath
+from monitor.rib.decision import Candidate, Step, best_first, best_of, early, multipath
 from monitor.rib.nexthop import Resolver
 from monitor.rib.path import Path
 from monitor.rib.policy import Decision, Policy
@@ -51,12 +51,17 @@ class DomainCandidate(NamedTuple):
 
 
 class Teller(NamedTuple):
-    """What the checks need to know of the peer that told a path; the fields are those of ``DomainCandidate``."""
+    """What the checks and the decision need to know of the peer that told a path.
+
+    The fields are those of ``DomainCandidate`` and of its ``Candidate``.
+    """
 
     address: Address
     interface: str
     authenticated: bool
     expired: bool = False
+    external: bool = True
+    router_id: bytes = b""
 
 
 class Verdict(NamedTuple):
@@ -136,8 +141,61 @@ class Selector:
             ((best, only),) = eligible.items()
             next_hops: tuple[NextHop, ...] = (only.next_hop,)
         else:
-            best, next_hops = self._compete(candidates, eligible, verdicts)
+            competing = [candidates[index].candidate for index in eligible]
+            best, next_hops, found = self._compete(competing, list(eligible.values()))
+            best = list(eligible)[best]
+            for index, verdict in zip(eligible, found, strict=True):
+                verdicts[index] = verdict
         return Selection(self._forwarding(family, eligible[best].decision, next_hops), tuple(verdicts), best)
+
+    def choose(
+        self, family: Family, key: PrefixKey, told: Sequence[tuple[Path, Teller]]
+    ) -> tuple[Forwarding | None, list[Reason | None], int]:
+        """Return what ``select`` would: the route, the reason of each path's verdict, and the index of the best path or -1.
+
+        It does not find out at which step a path lost, which is most of the work: a full table is chosen with this.
+        """
+        refusal = self._refuse_prefix(family, key)
+        reasons: list[Reason | None] = []
+        ways: list[tuple[int, _Eligible]] = []
+        lowest: tuple[bool, int, int, int] | None = None
+        for index, (path, teller) in enumerate(told):
+            checked = self._check(family, key, path, teller, refusal)
+            if isinstance(checked, Verdict):
+                reasons.append(checked.reason)
+                continue
+            merit = early(path)
+            # Who loses is told why when it is known against whom.
+            reasons.append(Reason.NOT_BEST)
+            if lowest is None or merit < lowest:
+                lowest, ways = merit, [(index, checked)]
+            elif merit == lowest:
+                ways.append((index, checked))
+        if lowest is None:
+            return None, reasons, -1
+        best, way = ways[0]
+        next_hops: tuple[NextHop, ...] = (way.next_hop,)
+        if not lowest[0]:
+            for index, (path, _) in enumerate(told):
+                if path.stale and reasons[index] is Reason.NOT_BEST:
+                    reasons[index] = Reason.STALE
+        if len(ways) == 1:
+            reasons[best] = None
+        else:
+            rivals = [
+                Candidate(path, teller.external, teller.router_id, teller.address.packed)
+                for path, teller in (told[index] for index, _ in ways)
+            ]
+            if self._settings.multipath > 1:
+                place, next_hops, verdicts = self._compete(rivals, [way for _, way in ways])
+                for (index, _), verdict in zip(ways, verdicts, strict=True):
+                    reasons[index] = verdict.reason
+            else:
+                place = best_of(rivals)
+                next_hops = (ways[place][1].next_hop,)
+                reasons[ways[place][0]] = None
+            best, way = ways[place]
+        return self._forwarding(family, way.decision, next_hops), reasons, best
 
     def select_one(
         self, family: Family, key: PrefixKey, path: Path, teller: Teller
@@ -174,7 +232,7 @@ class Selector:
         settings = self._settings
         if family not in settings.families:
             return Verdict(Reason.FAMILY_OFF)
-        address, interface, authenticated, expired = teller
+        address, interface, authenticated, expired, _, _ = teller
         if settings.require_auth and not authenticated:
             return Verdict(Reason.UNAUTHENTICATED)
         decision = settings.policy.decide(family, key, path, address, interface)
@@ -192,30 +250,31 @@ class Selector:
         return _Eligible(decision, found.next_hop)
 
     def _compete(
-        self, candidates: Sequence[DomainCandidate], eligible: Mapping[int, _Eligible], verdicts: list[Verdict]
-    ) -> tuple[int, tuple[NextHop, ...]]:
-        """Choose among several; returns the best one's index and the next hops, and writes the losers' verdicts."""
-        places = list(eligible)
-        competing = [candidates[place].candidate for place in places]
+        self, competing: Sequence[Candidate], ways: Sequence[_Eligible]
+    ) -> tuple[int, tuple[NextHop, ...], list[Verdict]]:
+        """Choose among several; returns the best one's index, the next hops, and a verdict on each.
+
+        *ways* is parallel to *competing*.
+        """
         ranking = best_first(competing)
         limit = self._settings.multipath
         equal = frozenset(multipath(competing, ranking)) if limit > 1 else frozenset((ranking[0].candidate,))
         fresh = not competing[ranking[0].candidate].path.stale
         next_hops: list[NextHop] = []
+        verdicts = [Verdict(None, decision.rule) for decision, _ in ways]
         for index, step in ranking:
-            place = places[index]
-            decision, next_hop = eligible[place]
+            decision, next_hop = ways[index]
             if index in equal:
                 if next_hop in next_hops:
-                    verdicts[place] = Verdict(Reason.SAME_NEXT_HOP, decision.rule, step)
+                    verdicts[index] = Verdict(Reason.SAME_NEXT_HOP, decision.rule, step)
                 elif len(next_hops) < limit:
                     next_hops.append(next_hop)
                 else:
-                    verdicts[place] = Verdict(Reason.MULTIPATH_FULL, decision.rule, step)
+                    verdicts[index] = Verdict(Reason.MULTIPATH_FULL, decision.rule, step)
             else:
                 stale = fresh and competing[index].path.stale
-                verdicts[place] = Verdict(Reason.STALE if stale else Reason.NOT_BEST, decision.rule, step)
-        return places[ranking[0].candidate], tuple(next_hops)
+                verdicts[index] = Verdict(Reason.STALE if stale else Reason.NOT_BEST, decision.rule, step)
+        return ranking[0].candidate, tuple(next_hops), verdicts
 
 
 def select(

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.rib.attribute import Origin
-from monitor.rib.decision import Candidate, Step, best_first, compare, multipath, multipath_equal, prefers
+from monitor.rib.decision import (
+    Candidate,
+    Step,
+    best_first,
+    best_of,
+    compare,
+    early,
+    multipath,
+    multipath_equal,
+    prefers,
+)
 from tests.unit.monitor.rib.build import candidate
 
 BASE = candidate()
@@ -126,6 +136,16 @@ candidates = st.builds(
     path_id=small,
 )
 sets = st.lists(candidates, min_size=1, max_size=7, unique_by=lambda c: (c.path.peer, c.path.path_id))
+
+
+@given(sets)
+def test_the_best_one_is_the_first_of_the_ranking(said: list[Candidate]) -> None:
+    best = best_of(said)
+    assert best == best_first(said)[0].candidate
+    lowest = min(early(one.path) for one in said)
+    assert early(said[best].path) == lowest
+    if sum(early(one.path) == lowest for one in said) == 1:
+        assert multipath(said, best_first(said)) == [best], "none is equal to it"
 
 
 @given(sets, st.randoms(use_true_random=False))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.config.model import Condition
 from monitor.rib.decision import Candidate, Step
-from monitor.rib.domain import DomainCandidate, DomainPolicy, Interner, Selection, Selector, Verdict, select
+from monitor.rib.domain import DomainCandidate, DomainPolicy, Interner, Selection, Selector, Teller, Verdict, select
 from monitor.rib.nexthop import Resolver
 from monitor.rib.policy import Policy
 from monitor.rib.protect import ProtectedSet, live_protected
@@ -37,8 +37,15 @@ def choose(
     node = node or links()
     protected = ProtectedSet(live_protected(node, [], [], PODS))
     candidates = [one if isinstance(one, DomainCandidate) else of_domain(one) for one in said]
-    family = V6 if ":" in prefix else V4
-    return select(settings, Resolver(node, interfaces), protected, family, key(prefix), candidates, Interner())
+    family, resolver, interner = V6 if ":" in prefix else V4, Resolver(node, interfaces), Interner()
+    chosen = select(settings, resolver, protected, family, key(prefix), candidates, interner)
+    told = [
+        (path, Teller(address, interface, authenticated, expired, external, router_id))
+        for (path, external, router_id, _), address, interface, authenticated, expired in candidates
+    ]
+    quick = Selector(settings, resolver, protected, interner).choose(family, key(prefix), told)
+    assert quick == (chosen.forwarding, reasons(chosen), chosen.best), "the short way comes to the same"
+    return chosen
 
 
 def reasons(selection: Selection) -> list[Reason | None]:
