@@ -7,8 +7,11 @@ from types import MappingProxyType
 from typing import Any
 
 from monitor.engine.rows import Row
+from monitor.engine.text import interface_name
 from monitor.rib.attribute import Rpki
 from monitor.rib.path import Path
+from programmer.fib import Links
+from programmer.route import Forwarding
 
 Value = Any
 """What stands in a column: comparable with every other value there, or None where nothing does."""
@@ -29,13 +32,13 @@ def _address(text: str) -> Value:
     return (address.version, int(address), text)
 
 
-def _next_hop(row: Row) -> Value:
-    hops = row.forwarding.next_hops
+def _next_hop(value: Forwarding, _: Links) -> Value:
+    hops = value.next_hops
     return (len(hops[0].gateway), hops[0].gateway) if hops and hops[0].gateway else None
 
 
-def _interface(row: Row) -> Value:
-    return next(iter(row.interfaces), None)
+def _interface(value: Forwarding, links: Links) -> Value:
+    return interface_name(links, value.next_hops[0].ifindex) if value.next_hops else None
 
 
 def _of_path(value_of: Callable[[Path], Value]) -> Callable[[Row], Value]:
@@ -44,6 +47,10 @@ def _of_path(value_of: Callable[[Path], Value]) -> Callable[[Row], Value]:
         return None if path is None else value_of(path)
 
     return of_row
+
+
+def _of_forwarding(value_of: Callable[[Forwarding, Links], Value]) -> Callable[[Row], Value]:
+    return lambda row: value_of(row.forwarding, row.engine.reconciler.links)
 
 
 PATH_COLUMNS: MappingProxyType[str, Callable[[Path], Value]] = MappingProxyType({
@@ -57,19 +64,26 @@ PATH_COLUMNS: MappingProxyType[str, Callable[[Path], Value]] = MappingProxyType(
 })  # fmt: skip
 """Columns that the best path fills alone."""
 
+FORWARDING_COLUMNS: MappingProxyType[str, Callable[[Forwarding, Links], Value]] = MappingProxyType({
+    "metric": lambda value, _: value.metric,
+    "nh": _next_hop,
+    "dev": _interface,
+    "ecmp": lambda value, _: len(value.next_hops),
+})  # fmt: skip
+"""Columns that the way out of a route fills alone, with the names of the links."""
+
 COLUMNS: MappingProxyType[str, Callable[[Row], Value]] = MappingProxyType({
     "state": lambda row: row.state,
     "domain": lambda row: row.domain or None,
     "table": lambda row: row.table,
-    "metric": lambda row: row.metric,
+    "metric": _of_forwarding(FORWARDING_COLUMNS["metric"]),
     "peer": _of_path(PATH_COLUMNS["peer"]),
     "asn": lambda row: row.asn or None,
-    "nh": _next_hop,
-    "dev": _interface,
+    **{name: _of_forwarding(FORWARDING_COLUMNS[name]) for name in ("nh", "dev")},
     **{name: _of_path(PATH_COLUMNS[name]) for name in ("pathlen", "lp", "med", "origin", "age")},
     "op": lambda row: _GLYPHS.get(row.op),
     "rpki": _of_path(PATH_COLUMNS["rpki"]),
-    "ecmp": lambda row: row.ecmp,
+    "ecmp": _of_forwarding(FORWARDING_COLUMNS["ecmp"]),
 })  # fmt: skip
 """Every column but the prefix itself.  Addresses stand in their numerical order, ages from the youngest on."""
 

@@ -22,6 +22,7 @@ from programmer.route import (
     Address,
     Family,
     Forwarding,
+    NextHop,
     PrefixKey,
     TableId,
     covering_key,
@@ -38,6 +39,9 @@ EVERYTHING = parse("")
 
 Place = tuple[TableId, Family, PrefixKey, int | None]
 """Where a row is found again: the last item is the metric of a foreign route, None for one of ours."""
+
+Hops = dict[tuple[NextHop, ...], list[Document]]
+"""Next hops as they are shown, by what they are."""
 
 
 class RouteValues:
@@ -214,26 +218,34 @@ class Row(RouteValues):
         """True for every route of ours: it stands for the best path."""
         return self._foreign is None
 
-    def document(self, now: float) -> Document:
-        """The row as ``bgpmon routes -o json`` shows it; *now* is in seconds since the epoch."""
-        attributes, received_at = self.attributes, self.received_at
-        return route_document(self.engine, self, self.forwarding) | {
-            "peer": self.peer or None,
-            "as_path": attributes.as_path_text if attributes else None,
+    def document(self, now: float, known: Hops | None = None) -> Document:
+        """The row as ``bgpmon routes -o json`` shows it; *now* is in seconds since the epoch, *known* as for ``route_document``."""
+        path = self._best()
+        return route_document(self.engine, self, self.forwarding, known) | {
+            "peer": path.peer.address or None if path else None,
+            "as_path": path.attributes.as_path_text if path else None,
             "reason": self.reason,
-            "age_seconds": max(0, int(now - received_at)) if received_at is not None else None,
+            "age_seconds": max(0, int(now - path.received_at)) if path else None,
             "protocol": self.protocol,
         }
 
 
-def route_document(engine: Engine, row: FilterRow, forwarding: Forwarding) -> Document:
-    """Return ``{domain, table, prefix, next_hops, metric, state}``, with which every route is shown."""
-    links = engine.reconciler.links
+def route_document(engine: Engine, row: FilterRow, forwarding: Forwarding, known: Hops | None = None) -> Document:
+    """Return ``{domain, table, prefix, next_hops, metric, state}``, with which every route is shown.
+
+    Of many routes most go the same few ways: *known* keeps these between the calls for one answer.
+    """
+    hops = known.get(forwarding.next_hops) if known is not None else None
+    if hops is None:
+        links = engine.reconciler.links
+        hops = [hop_document(links, hop) for hop in forwarding.next_hops]
+        if known is not None:
+            known[forwarding.next_hops] = hops
     return {
         "domain": row.domain,
         "table": row.table,
         "prefix": text_of(row.family, row.key),
-        "next_hops": [hop_document(links, hop) for hop in forwarding.next_hops],
+        "next_hops": hops,
         "metric": row.metric,
         "state": row.state,
     }

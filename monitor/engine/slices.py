@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -26,6 +26,17 @@ class Turns:
             await asyncio.sleep(0)
         self._since = time.perf_counter()
         return True
+
+
+async def finished(steps: Generator[None, None, Item], turns: Turns) -> Item:
+    """Take all steps of a walk that gives way between them, and return what it comes to."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Item = end.value
+            return found
+        await turns.pause()
 
 
 async def ordered(keys: Iterable[bytes], turns: Turns) -> list[bytes]:

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 
 from monitor.engine.columns import NAMES, PREFIX
 from monitor.engine.core import Engine
+from monitor.engine.cursor import Cursor
 from monitor.engine.ordering import Place, key_of_place
-from monitor.engine.rows import Row
+from monitor.engine.rows import Hops, Row
 from monitor.engine.text import forwarding_text, moment
 from monitor.engine.views import RouteView, Views
-from monitor.engine.walk import Asked, Cursor, Segment, TableName
+from monitor.engine.walk import Asked, Segment, TableName
 from monitor.errors import BadRequest
 from monitor.filter import parse
 from monitor.ports import Document
-from monitor.rib.attribute import community_text
+from monitor.rib.attribute import Origin, Rpki, community_text
 from programmer.reconciler import TableState
 from programmer.route import Family, TableId, family_of, key_of, text_of
 
@@ -24,6 +25,10 @@ LONGEST_WAIT = 5.0
 
 MOST_SHOWN = 500
 """Rows in one window."""
+
+ORIGINS = tuple(origin.name.lower() for origin in sorted(Origin))
+STATES = tuple(state.name.lower().replace("_", "-") for state in sorted(Rpki))
+"""Names by number: they are looked up for every row of a window."""
 
 
 @dataclass
@@ -94,13 +99,14 @@ class ViewFeed:
     def _rows(self, places: list[tuple[Segment, Place]], now: float) -> list[Document]:
         tables, cursors = self.engine.reconciler.tables, dict[TableName, Cursor]()
         rows: list[Document] = []
+        hops: Hops = {}
         for segment, place in places:
             name = segment.table, segment.family
             cursor = cursors.get(name)
             if cursor is None and name in tables:
                 cursor = cursors[name] = Cursor(self.engine, tables[name])
             if cursor is not None and cursor.move(place):
-                rows.append(row_document(cursor, tables[name], place, now))
+                rows.append(row_document(cursor, tables[name], place, now, hops))
             else:
                 rows.append(gone_document(self.engine, segment, place))
         return rows
@@ -110,9 +116,9 @@ class ViewFeed:
         return {"view": view, "closed": self.views.close(view)}
 
 
-def key_text(table: TableId, family: Family, place: Place) -> str:
+def key_text(table: TableId, prefix: str, place: Place) -> str:
     """Return the key of a row: table, prefix, and the metric of a foreign route, as in ``101 10.8.0.0/24 1024``."""
-    text = f"{table} {text_of(family, key_of_place(place))}"
+    text = f"{table} {prefix}"
     return text if isinstance(place, bytes) else f"{text} {place[1]}"
 
 
@@ -130,32 +136,37 @@ def _place(text: str) -> tuple[TableId, Family, Place]:
 
 def gone_document(engine: Engine, segment: Segment, place: Place) -> Document:
     """Return ``{key, prefix, table, domain, gone}``: a route that was there when the view was made."""
+    prefix = text_of(segment.family, key_of_place(place))
     return {
-        "key": key_text(segment.table, segment.family, place),
-        "prefix": text_of(segment.family, key_of_place(place)),
+        "key": key_text(segment.table, prefix, place),
+        "prefix": prefix,
         "table": segment.table,
         "domain": engine.domain_of_table(segment.table),
         "gone": True,
     }
 
 
-def row_document(row: Row, state: TableState, place: Place, now: float) -> Document:
+def row_document(row: Row, state: TableState, place: Place, now: float, known: Hops) -> Document:
     """Return one row as it is now: what ``routes`` shows, and what there is room for on a screen.
 
-    *now* is in seconds since the epoch.
+    *now* is in seconds since the epoch, *known* as for ``route_document``.
     """
-    attributes, links = row.attributes, row.engine.reconciler.links
+    engine, path = row.engine, row.best_path
+    attributes = path.attributes if path else None
+    peer = engine.peers.get(path.peer) if path else None
+    links = engine.reconciler.links
     differs = isinstance(place, bytes) and place in state.difference
-    return row.document(now) | {
-        "key": key_text(state.spec.table, state.spec.family, place),
+    document = row.document(now, known)
+    return document | {
+        "key": key_text(state.spec.table, str(document["prefix"]), place),
         "op": row.op,
         "local_pref": attributes.local_pref if attributes else None,
         "med": attributes.med if attributes else None,
-        "origin": attributes.origin.name.lower() if attributes else None,
+        "origin": ORIGINS[attributes.origin] if attributes else None,
         "path_length": attributes.as_path_length if attributes else None,
         "communities": [community_text(item) for item in attributes.communities] if attributes else [],
-        "rpki": row.rpki.name.lower().replace("_", "-"),
-        "description": row.description,
+        "rpki": STATES[path.rpki if path else Rpki.NONE],
+        "description": peer.peer.description if peer else "",
         "now": forwarding_text(links, state.current(row.key)) if differs else None,
         "then": forwarding_text(links, state.desired.get(row.key)) if differs else None,
     }

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from monitor.engine.columns import COLUMNS, OF_PATHS
 from monitor.engine.core import Engine
 from monitor.engine.ordering import Place
-from monitor.engine.walk import Asked, Permutation, Segment, TableName, sort, walk
+from monitor.engine.sorting import Permutation, sort
+from monitor.engine.walk import Asked, Segment, TableName, walk
 from monitor.errors import Stale
 from programmer.route import Family, TableId
 

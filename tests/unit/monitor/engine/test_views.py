@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monitor.engine import views
+from monitor.engine import bypath, views
 from monitor.engine.columns import COLUMNS, NAMES
 from monitor.engine.ordering import Place, place_order
 from monitor.engine.rows import row_at
@@ -140,9 +140,13 @@ def test_prefix_order_goes_by_table_family_address_and_length() -> None:
     on_node(play)
 
 
-@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize(("descending", "at_once"), [(False, 1), (True, 256)])
 @pytest.mark.parametrize("column", COLUMNS)
-def test_every_column_sorts_as_a_plain_sort_does(column: str, descending: bool) -> None:
+def test_every_column_sorts_as_a_plain_sort_does(
+    column: str, descending: bool, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.engine.sorting.AT_ONCE", at_once)
+
     async def play(node: Node) -> None:
         await node.stage.control.pause("to have something pending", "uid 0")
         node.stage.withdraw(node.east, IPV4[3:5])
@@ -166,7 +170,7 @@ def test_every_column_sorts_as_a_plain_sort_does(column: str, descending: bool) 
 
 
 def test_many_distinct_values_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.engine.walk.STEP", 2)
+    monkeypatch.setattr("monitor.engine.sorting.STEP", 2)
 
     async def play(node: Node) -> None:
         head = await node.view(sort="nh")
@@ -187,6 +191,7 @@ def test_many_distinct_values_are_merged(monkeypatch: pytest.MonkeyPatch) -> Non
         ("in 2001:db8:8::/48", ""), ("asn=65002", ""), ("peer=192.0.2.1", "storage"), ('aspath ~ "_64500"', ""),
         ("med>=10", ""), ("lp>100 and in 10.0.0.0/8", ""), ("comm=no-export", ""), ("state=foreign", ""), ("metric=50", ""),
         ("state!=installed", ""), ("ecmp=2", ""), ("not peer=192.0.2.1", ""), ("in 8.0.0.0/7", ""),
+        ("lp=100", "storage"), ("origin=igp and pathlen<3", ""), ("not med>=10", ""), ("asn=65003", ""), ("peer=192.0.2.2", ""),
     ],
 )  # fmt: skip
 def test_a_view_has_what_a_search_finds(filter_text: str, domain: str) -> None:
@@ -195,6 +200,59 @@ def test_a_view_has_what_a_search_finds(filter_text: str, domain: str) -> None:
         assert sorted(key.split()[1] for key in await node.keys(filter_text, domain)) == sorted(
             row["prefix"] for row in found["items"]
         )
+
+    on_node(play)
+
+
+@pytest.mark.parametrize("part", [1, 512])
+def test_several_paths_of_a_peer_are_asked_about_one_by_one(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bypath, "PART", part)
+
+    async def play(node: Node) -> None:
+        stage = node.stage
+        for path_id, local_pref in ((1, 150), (2, 300)):
+            said = stage.path(node.east, 1000.0, path_id=path_id, local_pref=local_pref)
+            stage.announce(node.east, ["10.20.0.0/16", "10.21.0.0/16"], said)
+        stage.announce(node.north, ["10.21.0.0/16"], stage.path(node.north, 1000.0, local_pref=400))
+        await stage.settle()
+        assert await node.keys("lp=300") == ["101 10.20.0.0/16"]
+        assert await node.keys("lp=400") == ["101 10.21.0.0/16"]
+        assert await node.keys("lp=150") == [], "only the best path counts"
+
+    on_node(play)
+
+
+def test_paths_that_come_and_go_while_they_are_read_hide_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bypath, "PART", 1)
+    monkeypatch.setattr("monitor.engine.slices.SLICE_SECONDS", 0.0)
+    read: list[bool] = []
+    parts = bypath._parts
+
+    def watched(paths: Any, turns: Any, *, copied: bool) -> Any:
+        read.append(copied)
+        return parts(paths, turns, copied=copied)
+
+    monkeypatch.setattr(bypath, "_parts", watched)
+
+    async def play(node: Node) -> None:
+        wanted = await node.keys("asn=65001")
+        assert len(wanted) > 5
+        assert True not in read, "nothing came or went"
+        head: Any = await node.stage.feed.view("asn=65001")
+        assert not head["complete"]
+        for number in range(3):
+            await asyncio.sleep(0)
+            said = node.stage.path(node.east, 1000.0)
+            node.stage.announce(node.east, [f"10.30.{number}.0/24"], said)
+            node.stage.withdraw(node.east, ["9.0.0.0/8"])
+            node.stage.announce(node.east, ["9.0.0.0/8"], said)
+        task = node.stage.feed.views.get(head["view"]).task
+        assert task is not None
+        await asyncio.wait([task])
+        assert True in read
+        found = [row["key"] for row in (await node.window(head["view"]))["items"]]
+        assert len(found) == len(set(found))
+        assert set(wanted) - set(found) <= {"101 9.0.0.0/8"}
 
     on_node(play)
 
