@@ -22,7 +22,7 @@ async def until(condition: Callable[[], T], *, timeout: float = ..., what: str =
 async def until(
     condition: Callable[[], Any],
     *,
-    timeout: float = 15.0,
+    timeout: float = 45.0,
     what: str = "",
     every: float = EVERY,
 ) -> Any:

@@ -1,129 +1,26 @@
-"""Applying and taking back over a simulated kernel: a subset of what was approved, the same way back, whatever breaks."""
+"""Applying and taking back over a simulated kernel: a subset of what was approved, and the same way back."""
 
 import asyncio
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
-from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from programmer.errors import FibUnavailable, JournalError, PlanRefused, PlanStale
-from programmer.fib import Ownership, TableImage, Verb, Write, WriteResult
-from programmer.journal import Journal
-from programmer.plan import Action, Gate, Operation, Plan, PlanKind, RuleOperation
+from programmer.errors import PlanStale
+from programmer.fib import Verb
+from programmer.plan import Action, Operation, PlanKind
 from programmer.reconciler import (
-    Applied,
-    Reconciler,
-    TableSpec,
     apply_plan,
     by_place,
-    revert,
     undermined,
     verify,
 )
-from programmer.reconciler import change as module
 from programmer.reconciler.change import IS_SO
-from programmer.route import Family, Forwarding, PrefixKey, Rule, key_of
-from tests.contract.stage import METRIC, OTHER, OURS, TABLE, net, via
-from tests.support.recording import RecordingFib
-
-V4 = Family.IPV4
-OLD, NEW = 150, 250
-METRICS = frozenset({METRIC, OLD, NEW})
-SPEC = TableSpec(TABLE, V4, METRICS, budget_percent=100.0, budget_routes=1000)
-PREFIXES = ["0.0.0.0/0", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.2.1.0/24"]
-A, B, C = PREFIXES[1:4]
-RULE = Rule(V4, 1000, TABLE)
-ALL = (1000, 100.0)
-"""No plan drifts too far."""
-
-
-def key(prefix: str) -> PrefixKey:
-    return key_of(net(prefix))
-
-
-def east(host: int = 2, metric: int = METRIC) -> Forwarding:
-    return via(f"10.1.0.{host}", link=2, metric=metric)
-
-
-class Kernel(RecordingFib):
-    """A simulated kernel that calls ``meanwhile`` before each write.
-
-    The call number ``away`` finds it gone; that number ``silent`` is carried out, and the answer is lost.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_link("east", "10.1.0.1/24")
-        self.calls = self.away = self.silent = 0
-        self.meanwhile: Callable[[], None] = lambda: None
-
-    async def write(self, writes: Sequence[Write], protocol: int) -> list[WriteResult]:
-        self.meanwhile()
-        self.calls += 1
-        if self.calls == self.away:
-            raise FibUnavailable("the socket is lost")
-        results = await super().write(writes, protocol)
-        if self.calls == self.silent:
-            raise FibUnavailable("the answer is lost")
-        return results
-
-
-class Rig:
-    """A reconciler in mode approve with a clock that only the test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.fib = Kernel()
-        self.fib.watch(frozenset({TABLE}))
-        self.journal = Journal(":memory:")
-        clock = lambda: self.now  # noqa: E731 - read anew each time
-        self.reconciler = Reconciler(self.fib, self.journal, OURS, Gate.APPROVE, wall=clock, monotonic=clock)
-        self.events = self.fib.events()
-        self.reconciler.configure([SPEC], frozenset(), Gate.APPROVE)
-        self.state = self.reconciler.tables[TABLE, V4]
-
-    def want(self, routes: dict[str, Forwarding | None]) -> None:
-        self.reconciler.want(TABLE, V4, [(key(prefix), value) for prefix, value in routes.items()])
-        self.reconciler.allow_removals(TABLE, V4, allowed=True)
-
-    def put(self, prefix: str, route: Forwarding, protocol: int = OURS) -> None:
-        self.fib.put_route(TABLE, net(prefix), route, protocol)
-
-    def drop(self, prefix: str, metric: int = METRIC) -> None:
-        """Somebody deletes a route, if it is there."""
-        if any(held.forwarding.metric == metric for held in self.fib._store(TABLE, V4).get(key(prefix), ())):
-            self.fib.drop_route(TABLE, net(prefix), metric)
-
-    async def turn(self, times: int = 2) -> None:
-        """Deliver the kernel's events and take a step."""
-        for _ in range(times):
-            while self.fib._waiting:
-                self.reconciler._observe(await anext(self.events))
-            await self.reconciler.step()
-            self.now += 0.2
-
-    async def image(self) -> TableImage:
-        return await self.fib.read(TABLE, V4, Ownership(OURS, METRICS))
-
-    async def everything(self) -> dict[tuple[PrefixKey, int], tuple[int, Forwarding]]:
-        """Every route of the table, with its protocol."""
-        image = await self.fib.read(TABLE, V4, Ownership(0, frozenset()))
-        return {place: (route.protocol, route.forwarding) for place, route in image.foreign.items()}
-
-    def plan(self, groups: tuple[tuple[int, ...], ...] = (), rules: Sequence[RuleOperation] = ()) -> Plan:
-        operations = tuple(self.reconciler.live_operations())
-        return Plan(1, "edge1", "c0ffee", self.now, self.now + 900, operations, tuple(rules), groups=groups)
-
-    async def apply(self, plan: Plan) -> Applied:
-        return await apply_plan(self.reconciler, plan, "alice", *ALL)
-
-    async def revert(self, written: Sequence[Operation], rules: Sequence[RuleOperation] = ()) -> Any:
-        return await revert(self.reconciler, written, rules, cause="roll-back of plan 1", actor="bgpmon", plan="f" * 64)
+from programmer.route import Forwarding, PrefixKey
+from tests.contract.stage import METRIC, OTHER, OURS
+from tests.unit.programmer.change_rig import ALL, NEW, OLD, PREFIXES, A, B, C, Rig, east, key
 
 
 def effect_of(image: dict[PrefixKey, Forwarding], operations: Sequence[Operation]) -> dict[PrefixKey, Forwarding]:
@@ -485,145 +382,3 @@ async def test_a_table_that_cannot_be_read_back_is_told() -> None:
     assert not reverted.clean
     rig.fib._interruptions = 0
     assert (await rig.image()).routes == {}
-
-
-# Accidents
-
-
-class Broken:
-    """A method of the journal that fails at its *nth* call."""
-
-    def __init__(self, method: Callable[..., Any], nth: int) -> None:
-        self._method, self._calls, self._nth = method, itertools.count(1), nth
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        if next(self._calls) == self._nth:
-            raise JournalError("the disk is full")
-        return self._method(*arguments, **named)
-
-
-async def three_actions(rig: Rig) -> Plan:
-    """A plan that adds, changes and removes, each in a batch of its own, with a rule before and one after them."""
-    await rig.fib.add_rule(RULE, OURS)
-    for prefix in (B, C):
-        rig.put(prefix, east(9))
-    rig.want({A: east(), B: east()})
-    await rig.turn()
-    found = {operation.action: operation.prefix for operation in rig.reconciler.live_operations()}
-    assert found == {Action.ADD: A, Action.CHANGE: B, Action.REMOVE: C}
-    return rig.plan(rules=[RuleOperation(RULE, add=False)])
-
-
-async def goes_back(rig: Rig, plan: Plan, applied: Applied) -> None:
-    """Assert that the way back from what was written leads where everything began."""
-    await rig.revert(applied.written, applied.rules)
-    assert (await rig.image()).routes == {key(B): east(9), key(C): east(9)}
-    assert await rig.fib.rules(OURS) == {RULE}
-    assert rig.journal.verify().ok
-
-
-@pytest.mark.parametrize("nth", [1, 2, 3])
-@pytest.mark.parametrize("name", ["begin", "finish"])
-async def test_a_journal_that_fails_ends_the_change_and_nothing_that_was_written_is_forgotten(
-    name: str, nth: int
-) -> None:
-    rig = Rig()
-    plan = await three_actions(rig)
-    with mock.patch.object(rig.journal, name, Broken(getattr(rig.journal, name), nth)):
-        applied = await rig.apply(plan)
-    assert "the disk is full" in applied.broken
-    assert rig.reconciler.trouble
-    assert len(rig.fib.asked) == (nth - 1 if name == "begin" else nth)
-    await goes_back(rig, plan, applied)
-
-
-@pytest.mark.parametrize("nth", [1, 2, 3])
-async def test_a_kernel_that_goes_away_ends_the_change_and_nothing_that_was_written_is_forgotten(nth: int) -> None:
-    rig = Rig()
-    plan = await three_actions(rig)
-    rig.fib.away = nth
-    applied = await rig.apply(plan)
-    assert "the socket is lost" in applied.broken
-    await goes_back(rig, plan, applied)
-
-
-@pytest.mark.parametrize("nth", [1, 2, 3])
-async def test_what_the_kernel_may_have_written_before_it_went_away_goes_back_too(nth: int) -> None:
-    rig = Rig()
-    plan = await three_actions(rig)
-    rig.fib.silent = nth
-    applied = await rig.apply(plan)
-    assert "the answer is lost" in applied.broken
-    await goes_back(rig, plan, applied)
-
-
-async def test_no_batch_is_forgotten_when_a_later_one_of_the_same_kind_fails() -> None:
-    rig = Rig()
-    with mock.patch("programmer.reconciler.loop.BATCH", 2):
-        rig.want({A: east(), B: east(), C: east()})
-        await rig.turn()
-        plan = rig.plan()
-        with mock.patch.object(rig.journal, "begin", Broken(rig.journal.begin, 2)):
-            applied = await rig.apply(plan)
-    assert len((await rig.image()).routes) == 2
-    assert applied.broken
-    assert len(applied.written) == 2
-    await rig.revert(applied.written)
-    assert (await rig.image()).routes == {}
-
-
-async def test_what_begin_raises_ends_the_change_before_the_first_write() -> None:
-    rig = Rig()
-    plan = await three_actions(rig)
-
-    def begin(_rules: Sequence[RuleOperation]) -> None:
-        raise JournalError("the disk is full")
-
-    with pytest.raises(JournalError):
-        await apply_plan(rig.reconciler, plan, "alice", *ALL, begin)
-    assert rig.fib.asked == []
-    assert await rig.fib.rules(OURS) == {RULE}
-
-
-async def test_nothing_begins_where_nothing_may_be_written_or_too_much_has_drifted() -> None:
-    rig = Rig()
-    plan = await three_actions(rig)
-    begun: list[Sequence[RuleOperation]] = []
-    rig.reconciler.paused = "since noon"
-    with pytest.raises(PlanRefused, match="since noon"):
-        await apply_plan(rig.reconciler, plan, "alice", *ALL, begun.append)
-    rig.reconciler.paused, rig.reconciler.recovering = "", True
-    with pytest.raises(PlanRefused, match="rolled back first"):
-        await apply_plan(rig.reconciler, plan, "alice", *ALL, begun.append)
-    rig.reconciler.recovering = False
-    rig.want({A: east(5)})
-    with pytest.raises(PlanStale):
-        await apply_plan(rig.reconciler, plan, "alice", 0, 0.0, begun.append)
-    assert begun == []
-    assert rig.fib.asked == []
-
-
-@pytest.mark.parametrize("name", ["begin", "finish"])
-async def test_the_way_back_goes_on_without_a_journal(name: str) -> None:
-    rig = Rig()
-    plan = await three_actions(rig)
-    applied = await rig.apply(plan)
-    with mock.patch.object(rig.journal, name, mock.Mock(side_effect=JournalError("the disk is full"))):
-        reverted = await rig.revert(applied.written, applied.rules)
-    assert reverted.clean
-    assert rig.reconciler.trouble == "the disk is full"
-    assert (await rig.image()).routes == {key(B): east(9), key(C): east(9)}
-    assert await rig.fib.rules(OURS) == {RULE}
-
-
-@pytest.mark.parametrize("nth", [1, 2])
-async def test_a_way_back_that_was_cut_short_is_gone_again_to_its_end(nth: int) -> None:
-    rig = Rig()
-    plan = await three_actions(rig)
-    applied = await rig.apply(plan)
-    rig.fib.calls, rig.fib.away = 0, nth
-    with mock.patch.object(module, "BATCH", 2), pytest.raises(FibUnavailable):
-        await rig.revert(applied.written, applied.rules)
-    reverted = await rig.revert(applied.written, applied.rules)
-    assert reverted.clean
-    assert (await rig.image()).routes == {key(B): east(9), key(C): east(9)}
