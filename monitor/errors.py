@@ -8,6 +8,7 @@ MonitorError
 │   └── SourceIncompatible   it answers, but speaks a version that we do not know
 └── ApiError                 the daemon, or the way to it, said no to a client
     ├── DaemonUnreachable    no daemon answers on the socket
+    │   └── DaemonSlow       one is there, and did not answer in time
     ├── Refused              policy, mode, state or permission says no
     ├── Stale                the digest is unknown or expired, or the network moved on too far
     └── BadRequest           the request makes no sense: a bad filter, prefix or name
@@ -88,6 +89,10 @@ class ApiError(MonitorError):
 
 class DaemonUnreachable(ApiError):
     """No daemon answers on the socket."""
+
+
+class DaemonSlow(DaemonUnreachable):
+    """A daemon is there, and did not answer in time: it may be busy, or stopped."""
 
 
 class Refused(ApiError):

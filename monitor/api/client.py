@@ -11,7 +11,7 @@ import grpc
 
 from monitor.api import ADMIN_SOCKET, CONTROL, FEED, MESSAGE_LIMIT, METADATA_LIMIT, READ_SOCKET
 from monitor.api._pb import bgpmon_pb2 as messages
-from monitor.errors import ApiError, BadRequest, DaemonUnreachable, Refused, RolledBack, Stale
+from monitor.errors import ApiError, BadRequest, DaemonSlow, DaemonUnreachable, Refused, RolledBack, Stale
 from monitor.ports import Document, Endorsement
 
 CALL_TIMEOUT = 30.0
@@ -301,7 +301,7 @@ def _explained(error: grpc.RpcError, path: Path, method: str, timeout: float) ->
             "`systemctl status bgpmon` or `kubectl logs`"
         )
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return DaemonUnreachable(
+        return DaemonSlow(
             f"the daemon at {path} did not answer within {timeout:g} seconds; a change that was asked for goes on, "
             "see `bgpmon history`"
         )

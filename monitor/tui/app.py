@@ -3,7 +3,7 @@
 import json
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from textual import events
@@ -56,6 +56,12 @@ SAID_SECONDS = 8.0
 """How long something that was said stays in the footer."""
 
 
+SCREENS: dict[str, Callable[[Desk], Pane]] = {
+    "overview": OverviewPane, "peers": PeersPane, "domains": DomainsPane, "routes": RoutesPane, "plan": PlanPane,
+    "events": EventsPane, "lookup": LookupPane, "health": HealthPane, "route": RoutePane,
+}  # fmt: skip
+"""What makes each screen, by its name."""
+
 DIALOGS = (Decision, Choice, Palette, TextScreen)
 
 
@@ -67,7 +73,7 @@ class BgpmonApp(App[int]):
     """``bgpmon`` on a terminal.
 
     *link* is the way to the daemon, which owns every state and every timer: closing this changes nothing.  *idle* are seconds
-    without a key after which it leaves, and *unlocked* those after which it locks itself.
+    without a key after which it leaves, and *unlocked* those after which it locks itself.  *begun* is called after the first frame.
     """
 
     CSS_PATH = "bgpmon.tcss"
@@ -77,6 +83,7 @@ class BgpmonApp(App[int]):
     def __init__(
         self, link: Link, looks: Looks, *, words: Sequence[Word] = (), run_dir: str = "", name: str = "",
         first: tuple[str, dict[str, Any]] = ("overview", {}), idle: float = 1800.0, unlocked: float = 600.0, admin: bool = True,
+        begun: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self.painter = Painter(looks)
         super().__init__()
@@ -98,6 +105,7 @@ class BgpmonApp(App[int]):
         self._typing = Typing(self, self.desk, self._commander)
         self._general = GeneralActions(self, self.desk)
         self._begin = first
+        self._begun = begun
         self._idle, self.unlocked_seconds, self.admin = idle, unlocked, admin
         self._key_at = time.monotonic()
         self._trail: list[tuple[str, dict[str, Any]]] = []
@@ -123,19 +131,10 @@ class BgpmonApp(App[int]):
         yield Lines(self.painter, id="header")
         yield Lines(self.painter, id="tabs")
         yield Lines(self.painter, id="rule-top")
-        with ContentSwitcher(initial="overview", id="panes"):
-            for kind in (
-                OverviewPane,
-                PeersPane,
-                DomainsPane,
-                RoutesPane,
-                PlanPane,
-                EventsPane,
-                LookupPane,
-                HealthPane,
-                RoutePane,
-            ):
-                yield kind(self.desk)
+        name = self._begin[0]
+        with ContentSwitcher(initial=name, id="panes"):
+            # The others come when this one is on the screen: they would be a quarter of the time until it is.
+            yield SCREENS[name](self.desk)
         yield Vertical(Lines(self.painter, id="small-text"), id="small")
         yield Lines(self.painter, id="rule-bottom")
         yield Prompt(self.painter)
@@ -151,11 +150,16 @@ class BgpmonApp(App[int]):
         self.set_interval(TICK_SECONDS, self._tick)
         self.call_after_refresh(self._start)
 
-    def _start(self) -> None:
+    async def _start(self) -> None:
         self.go(self._begin[0], **self._begin[1])
         self._trail.clear()
-        self._began = True
         self._tick()
+        others = [kind(self.desk) for name, kind in SCREENS.items() if name != self._begin[0]]
+        for pane in others:
+            pane.display = False
+        await self.query_one("#panes", ContentSwitcher).mount(*others)
+        self._began = True
+        self._begun()
 
     async def on_unmount(self) -> None:
         """End every call."""
@@ -443,6 +447,8 @@ class BgpmonApp(App[int]):
             self.desk.still, self._heard_still = self.desk.now(), 0
         else:
             self.desk.still = None
+            self.pane.renew()
+            self._ask_status()
             self.pane.redraw()
 
     # Typing

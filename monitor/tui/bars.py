@@ -49,6 +49,9 @@ def header(
         return spread(line(*spans), line((clock, "muted")), columns)
     if change.get("break_glass"):
         spans += [bar, ("!! GLASS WAS BROKEN", "bad")]
+    if not status:
+        spans += [bar, ("waiting for the daemon", "muted")]
+        return spread(line(*spans), line((clock, "muted")), columns)
     sources = status.get("sources") or []
     away = [clean(source.get("name")) for source in sources if source.get("state") != "connected"]
     spans += [

@@ -68,8 +68,7 @@ class Decider:
                     then()
             self._app.pane.renew()
 
-        if self._desk.status.get("simulated"):
-            title = f"DEMO: {title}"
+        title = self._desk.title(title)
         self._app.push_screen(Decision(self._desk.painter, title, told, asks, verb, act, danger=danger), ended)
 
     # Freezing

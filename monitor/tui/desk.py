@@ -42,6 +42,10 @@ class Desk:
         """The last status that was heard, perhaps none."""
         return self.link.status
 
+    def title(self, text: str) -> str:
+        """Return the title of a dialog that changes something, which says it where nothing real is changed."""
+        return f"DEMO: {text}" if self.status.get("simulated") else text
+
     @property
     def change(self) -> dict[str, Any]:
         """The part of the status about change control."""

@@ -85,7 +85,7 @@ class GeneralActions:
                 "for the record; it proves nothing",
             )
         ]
-        title = "DEMO: UNLOCK" if self._desk.status.get("simulated") else "UNLOCK"
+        title = self._desk.title("UNLOCK")
         self._app.push_screen(Decision(self._app.painter, title, told, asks, "Unlock", act), self._unlocked_now)
 
     def _unlocked_now(self, became: str | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-from monitor.errors import DaemonUnreachable, MonitorError
+from monitor.errors import DaemonSlow, DaemonUnreachable, MonitorError
 
 THREADS = 6
 """Calls at once: one waits for events, the others answer the screen."""
@@ -66,6 +66,7 @@ class Link:
         self.lost_because = ""
         self.found_at: float | None = None
         """When it answered again after it had been lost."""
+        self._answered_at = 0.0
         self.status: Document = {}
         self.status_at = 0.0
         self.events: list[Document] = []
@@ -135,12 +136,15 @@ class Link:
         try:
             answer: Document = await loop.run_in_executor(self._pool, lambda: getattr(daemon(), call)(**arguments))
         except DaemonUnreachable as error:
-            self._lose(str(error))
+            # One long question is no sign that nobody is there, as long as others are answered.
+            if not isinstance(error, DaemonSlow) or self.clock() - self._answered_at >= CALL_SECONDS:
+                self._lose(str(error))
             raise
         except ValueError as error:  # gRPC: the channel was closed under the call
             raise DaemonUnreachable(str(error)) from error
         except RuntimeError as error:  # the pool is closed
             raise DaemonUnreachable(str(error)) from error
+        self._answered_at = self.clock()
         self._find()
         return answer
 

@@ -1,5 +1,6 @@
 """Opens the terminal UI: decides how things look before Textual is loaded, and gives the terminal back at the end."""
 
+import gc
 import os
 import signal
 import sys
@@ -27,6 +28,9 @@ class Options:
 def run(options: Options, connect: Callable[[], Daemon], words: Sequence[Word]) -> int:
     """Run until it is left; returns the exit code."""
     assert "textual" not in sys.modules, "it is loaded before its looks are decided"
+    # What is loaded and built until the first frame stays: looking through it for garbage, now and at every later
+    # collection, would cost a tenth of the start, and now and then the wait for a key.
+    gc.disable()
     os.environ.update(options.looks.engine())
     if options.looks.depth != "plain":
         os.environ.pop("NO_COLOR", None)
@@ -42,7 +46,7 @@ def run(options: Options, connect: Callable[[], Daemon], words: Sequence[Word]) 
     source, target = sys.__stdin__.fileno(), sys.__stderr__.fileno()
     app = BgpmonApp(
         Link(connect), options.looks, words=words, run_dir=options.run_dir, first=(options.first, {}), idle=options.idle,
-        admin=not options.read_only,
+        admin=not options.read_only, begun=_collect_from_here,
     )  # fmt: skip
     watchdog = Watchdog(source, target, leaver(source))
     watchdog.start()
@@ -56,6 +60,11 @@ def run(options: Options, connect: Callable[[], Daemon], words: Sequence[Word]) 
     for text in app.desk.printed:
         print(text)
     return code if isinstance(code, int) else app.return_code or 0
+
+
+def _collect_from_here() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def _leave(app: Any) -> Callable[..., None]:

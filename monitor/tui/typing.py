@@ -25,6 +25,7 @@ class Typing:
     def do_command(self) -> None:
         """Type a command."""
         self._app.prompt.open(":")
+        self._say_of_prompt(self._commander.said(""))
 
     def do_filter(self) -> None:
         """Type a filter."""

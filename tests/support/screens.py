@@ -213,6 +213,8 @@ class Stage:
             return True
         if self.daemon.hangs:
             return False
+        if not self.app._began:
+            return True
         frame = self.app.screen_stack[0]
         rows = self.app.query_one("#routes", RoutesPane).rows
         loading = any(pane._loading is not None for pane in frame.query(Pane))

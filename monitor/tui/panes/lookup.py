@@ -42,11 +42,9 @@ class LookupPane(Pane):
             compact=True,
             select_on_focus=False,
         )
-        yield Lines(self.desk.painter, id="lookup-answer")
-
-    def on_mount(self) -> None:
-        """Say what this is before anything is asked."""
-        self.lines("lookup-answer").styles.height = "1fr"
+        answer = Lines(self.desk.painter, id="lookup-answer")
+        answer.styles.height = "1fr"
+        yield answer
 
     def arrive(self, address: str = "", **_: Any) -> None:
         """Ask for an address, if there is one."""

@@ -25,6 +25,12 @@ TALL = 34
 
 SIDE = 46
 
+LOOK_SECONDS = 3.0
+"""How often it is found out which routes need a look, where that takes no time."""
+
+LOOK_SHARE = 20
+"""What takes the daemon longer is asked for as much less often: it is not kept busy with it."""
+
 
 class OverviewPane(Pane):
     """Peers, domains, rates, what needs a look, the last records."""
@@ -38,7 +44,7 @@ class OverviewPane(Pane):
         self.look_total = 0
         self.problems = False
         self._rates = peers.Rates()
-        self._turn = 0
+        self._look_again = 0.0
 
     def compose(self) -> ComposeResult:
         """Two columns where there is room."""
@@ -65,17 +71,20 @@ class OverviewPane(Pane):
         items = (await self.desk.link.ask("peers"))["items"]
         self._rates.take(items, self.desk.now())
         self.peers = items
-        self._turn += 1
-        if self.size.height >= TALL and self._turn % 3 == 1:
+        if self.size.height >= TALL and self.desk.now() >= self._look_again:
             await self._load_look()
 
     async def _load_look(self) -> None:
+        began = self.desk.now()
         try:
             head = await self.desk.link.ask("view", problems=True, wait=0.5)
             window = await self.desk.link.ask("window", view=head["view"], first=0, count=20)
             await self.desk.link.ask("close_view", view=head["view"])
         except MonitorError:
             return
+        finally:
+            # Half a tick earlier, so that the third tick is not just missed.
+            self._look_again = began + max(LOOK_SECONDS - self.interval / 2, LOOK_SHARE * (self.desk.now() - began))
         self.look, self.look_total = window["items"], window["total"]
 
     def draw(self) -> None:

@@ -71,11 +71,9 @@ class RoutePane(Pane):
         painter = self.desk.painter
         yield Lines(painter, id="route-head")
         yield Table(painter, columns(), empty="BGP tells no path for it", id="route-paths")
-        yield Lines(painter, id="route-rest")
-
-    def on_mount(self) -> None:
-        """The rest takes what is left."""
-        self.lines("route-rest").styles.height = "1fr"
+        rest = Lines(painter, id="route-rest")
+        rest.styles.height = "1fr"
+        yield rest
 
     @property
     def table(self) -> Table:

@@ -69,18 +69,15 @@ class RoutesPane(Pane):
     def compose(self) -> ComposeResult:
         """The facts of the view, its rows, and what the signs mean."""
         yield Lines(self.desk.painter, id="routes-head")
-        yield Table(self.desk.painter, columns(), empty="no route matches", id="routes-table")
+        table = Table(self.desk.painter, columns(), empty="no route matches", id="routes-table")
+        table.sort, table.rows = "prefix", self.rows
+        yield table
         yield Lines(self.desk.painter, id="routes-legend")
 
     @property
     def table(self) -> Table:
         """The table."""
         return self.query_one("#routes-table", Table)
-
-    def on_mount(self) -> None:
-        """Show the view, once there is one."""
-        self.table.sort = "prefix"
-        self.table.take(self.rows)
 
     def arrive(self, filter: str | None = None, **_: Any) -> None:  # noqa: A002 - the word of the command line
         """Show what a filter matches; without one, what was shown before."""

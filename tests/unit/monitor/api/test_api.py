@@ -21,6 +21,7 @@ from monitor.errors import (
     BadRequest,
     ConfigError,
     ConfigProblem,
+    DaemonSlow,
     DaemonUnreachable,
     MonitorError,
     Refused,
@@ -249,6 +250,14 @@ def test_missing_socket_says_which_and_what_to_do(tmp_path: Path) -> None:
     with Client(tmp_path) as client, pytest.raises(DaemonUnreachable, match="bgpmon run") as caught:
         client.status()
     assert str(tmp_path / "read.sock") in str(caught.value)
+
+
+def test_a_daemon_that_says_nothing_is_slow(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "read.sock"))
+        silent.listen()
+        with Client(tmp_path, timeout=0.2) as client, pytest.raises(DaemonSlow, match=r"within 0\.2 seconds"):
+            client.status()
 
 
 def dead_socket(path: Path) -> None:

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from monitor.errors import ApiError, DaemonUnreachable
-from monitor.tui.link import MOST_EVENTS, Link, said
+from monitor.errors import ApiError, DaemonSlow, DaemonUnreachable
+from monitor.tui.link import CALL_SECONDS, MOST_EVENTS, Link, said
 from tests.support import fake_node as node
 from tests.support.fake_daemon import FakeDaemon
 from tests.support.screens import Clock
@@ -63,6 +63,27 @@ async def test_a_daemon_is_lost_once_and_found_once(way: Way) -> None:
     assert way.link.lost_at is None
     assert way.link.found_at == node.NOW + 4
     assert way.changes == [False, True]
+
+
+async def test_a_daemon_that_is_slow_is_gone_only_when_it_answers_nothing(way: Way) -> None:
+    await way.link.refresh()
+    answer = way.daemon.answers["status"]
+    way.daemon.answers["view"] = DaemonSlow("it did not answer within 10 seconds")
+    way.clock.now += CALL_SECONDS - 1
+    await way.link.refresh()
+    way.clock.now += 1
+    with pytest.raises(DaemonSlow):
+        await way.link.ask("view")
+    assert way.link.up, "others are answered meanwhile"
+    way.daemon.answers["status"] = way.daemon.answers["view"]
+    way.clock.now += CALL_SECONDS - 1
+    with pytest.raises(DaemonSlow):
+        await way.link.refresh()
+    assert not way.link.up
+    assert way.changes == [False]
+    way.daemon.answers["status"] = answer
+    await way.link.refresh()
+    assert way.link.up
 
 
 async def test_an_answer_that_is_an_error_is_an_answer(way: Way) -> None:
