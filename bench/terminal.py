@@ -43,6 +43,18 @@ WINDOWS = 200
 REPEAT = 1 / 30
 """Seconds between two keys of a keyboard whose key is held down."""
 
+BARE = """
+from textual.app import App
+from textual.widgets import Static
+
+class Bare(App):
+    def compose(self):
+        yield Static("Over")
+
+Bare().run()
+"""
+"""What Textual takes by itself until it shows a word: no program on it starts faster."""
+
 ROOM = 4
 """The column of a row from which on its prefix stands."""
 
@@ -320,6 +332,8 @@ async def _on_terminal(daemon: Daemon, columns: int, rows: int) -> AsyncIterator
         yield figure(f"start to first frame, {when}, median of {STARTS}", first, "s", 0.6)
         yield figure(f"start to first data, {when}", data, "s", 0.8)
         yield figure("  its CPU until then", cpu, "s", 0.8)
+        bare = await _bare(columns, rows)
+        yield f"{figure('  a program on Textual that shows one word', bare, 's')}  ours: {first / bare:.2f} x"
     async with opened(daemon, columns, rows) as found:
         # How long a busy daemon takes to find a million rows is measured for itself.
         await daemon.churn(on=False)
@@ -354,6 +368,18 @@ async def _starts(daemon: Daemon, columns: int, rows: int) -> tuple[float, float
             # A daemon that is too busy to tell its status in time leaves the screen without it for ever.
             datas.append(math.inf if data is None else data - found.began)
     return statistics.median(firsts), statistics.median(datas), statistics.median(cpus)
+
+
+async def _bare(columns: int, rows: int) -> float:
+    firsts = []
+    for _ in range(STARTS):
+        found = Typist([sys.executable, "-c", BARE], columns, rows, clean_environment())
+        try:
+            await found.when(lambda screen: "Over" in screen.text, 0, PATIENCE)
+            firsts.append(_first_frame(found, columns, rows) - found.began)
+        finally:
+            found.close()
+    return statistics.median(firsts)
 
 
 def _first_frame(found: Typist, columns: int, rows: int) -> float:

@@ -78,28 +78,21 @@ class _Search:
     async def through(self, told: Mapping[PeerId, dict[PrefixKey, Held]], turns: Turns, *, copied: bool) -> Gathering:
         """Return the routes that match, by what each peer has told."""
         cursor, family = self._cursor, self._cursor.family
-        gathering, several = Gathering(family), set[PrefixKey]()
-        found: list[list[PrefixKey]] = []
+        # Which peer's path is the best may change while they are read, one peer after the other.
+        gathering, several = Gathering(family, repeated=True), set[PrefixKey]()
         for peer, paths in told.items():
             async for keys, values in _parts(paths, turns, copied=copied):
                 fitting = self._fitting(keys, values, several)
                 cursor.prepare()
                 peer_of = self._domain.peer_of_best(family)
                 several.update(key for key in fitting if peer_of(key) is None)
-                found.append([key for key in fitting if peer_of(key) == peer and cursor.move(key)])
-        for part in found if several else ():
-            # The best path was the lone one of another peer.
-            several.difference_update(part)
-            await turns.pause()
+                gathering.add([key for key in fitting if peer_of(key) == peer and cursor.move(key)])
         cursor.prepare()
         for key in several:
             if cursor.move(key) and self._fits(cursor):
-                found.append([key])
+                gathering.add([key])
             if await turns.pause():
                 cursor.prepare()
-        for part in found:
-            gathering.add(part)
-            await turns.pause()
         return gathering
 
     def _fitting(self, keys: list[PrefixKey], paths: list[Held], several: set[PrefixKey]) -> list[PrefixKey]:

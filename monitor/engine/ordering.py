@@ -184,11 +184,15 @@ def _unpack(packed: bytes) -> list[Place]:
 
 
 class Gathering:
-    """Places of one family of one table on their way into an order."""
+    """Places of one family of one table on their way into an order.
 
-    def __init__(self, family: Family) -> None:
+    *repeated*: some may be taken twice, and stand there once.
+    """
+
+    def __init__(self, family: Family, *, repeated: bool = False) -> None:
         self._family = family
         self._mixed = False
+        self._repeated = repeated
         self._default: list[Place] = []
         """Those without an octet of address."""
         self._buckets: list[list[Place]] = [[] for _ in range(256)]
@@ -215,17 +219,20 @@ class Gathering:
         Addresses whose first octet is none of *octets* may be left out; default routes never are.
         """
         order = PrefixOrder(self._family, mixed=self._mixed)
-        order.append(b"", self._default)
+        order.append(b"", self._distinct(self._default))
         for octet in sorted(octets):
             places, self._buckets[octet] = self._buckets[octet], []
             yield from self._place(order, bytes((octet,)), places)
             yield
         return order
 
+    def _distinct(self, places: list[Place]) -> list[Place]:
+        return list(dict.fromkeys(places)) if self._repeated else places
+
     def _place(self, order: PrefixOrder, head: bytes, places: list[Place]) -> Generator[None]:
         """Append places that all begin with the octets *head*, divided by the next octet where they are many."""
         if len(places) <= LARGEST:
-            order.append(head, places)
+            order.append(head, self._distinct(places))
             return
         at = len(head) + 1
         octet_of: Callable[[Any], int] = (lambda place: key_of_place(place)[at]) if self._mixed else itemgetter(at)
@@ -240,7 +247,7 @@ class Gathering:
                 parts[octet].append(place)
             yield
         # Without a further octet they differ in length, or in metric, alone.
-        order.append(head, short)
+        order.append(head, self._distinct(short))
         for octet, part in enumerate(parts):
             if part:
                 yield from self._place(order, head + bytes((octet,)), part)

@@ -71,6 +71,21 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @settings(deadline=None)
+@given(places(), st.integers())
+def test_what_is_taken_twice_stands_there_once(drawn: Drawn, seed: int) -> None:
+    family, ours, foreign = drawn
+    dice = random.Random(seed)
+    gathering = Gathering(family, repeated=True)
+    for part in (sorted(ours), dice.sample(sorted(ours), len(ours) // 2)):
+        gathering.add(part)
+    for other in (sorted(foreign), dice.sample(sorted(foreign), len(foreign) // 2)):
+        gathering.add_foreign(other)
+    order, once = end_of(gathering.arranging()), made(family, ours, foreign)
+    assert order.slice(0, 200) == once.slice(0, 200)
+    assert len(order) == len(once) == len(ours) + len(foreign)
+
+
+@settings(deadline=None)
 @given(keys_of(Family.IPV4), keys_of(Family.IPV4))
 def test_octets_and_length_order_as_addresses_do(one: PrefixKey, other: PrefixKey) -> None:
     assert (place_order(one) < place_order(other)) == (sort_key(one) < sort_key(other))

@@ -257,6 +257,35 @@ def test_paths_that_come_and_go_while_they_are_read_hide_no_other(monkeypatch: p
     on_node(play)
 
 
+def test_a_route_whose_best_path_moves_while_paths_are_read_stands_there_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bypath, "PART", 1)
+    parts = bypath._parts
+    node_of: list[Node] = []
+
+    async def moving(paths: Any, turns: Any, *, copied: bool) -> Any:
+        async for part in parts(paths, turns, copied=copied):
+            yield part
+        if not node_of:
+            return
+        stage, north = node_of[0].stage, node_of.pop().north
+        stage.announce(north, ["10.8.0.0/16"], stage.path(north, 900.0, as_path=(65003,), local_pref=900))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert stage.engine._dirty
+        while stage.engine._dirty:
+            await stage.engine.choose_slice()
+
+    async def play(node: Node) -> None:
+        node_of.append(node)
+        before = await node.keys("pathlen<9", "storage")
+        assert "101 10.8.0.0/16" in before
+        monkeypatch.setattr(bypath, "_parts", moving)
+        assert await node.keys("pathlen<9", "storage") == before
+        assert await node.keys("lp=900", "storage") == ["101 10.8.0.0/16"]
+
+    on_node(play)
+
+
 def test_domains_that_share_a_table_are_told_apart() -> None:
     async def play(node: Node) -> None:
         for domain in ("storage", "cluster"):
