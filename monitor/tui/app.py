@@ -151,6 +151,8 @@ class BgpmonApp(App[int]):
         self.call_after_refresh(self._start)
 
     async def _start(self) -> None:
+        if self._ends:  # a signal came before the first frame
+            return
         self.go(self._begin[0], **self._begin[1])
         self._trail.clear()
         self._tick()
