@@ -50,7 +50,8 @@ async def test_a_leak_is_frozen_out_and_nothing_partial_is_written(
 
         await until(frozen, timeout=60, what="the leak to be frozen out")
         await here.holds(101, set(GOOD))
-        assert await _warns(bgpmon, f"{LEAK + len(GOOD):,} routes wanted, limit 100")
+        wanted = f"{LEAK + len(GOOD):,} routes wanted, limit 100"
+        await until(lambda: _warns(bgpmon, wanted), what="every route of the leak to be chosen")
         await explained(bgpmon, next(route.prefix for route in bulk(1)), "limit")
         with watching(daemon_directory, here.node) as watch:
             before = await watch.mark(1)

@@ -124,10 +124,10 @@ async def test_live_changes_arrive(speaker: Speaker, socket: Path) -> None:
 async def test_a_session_that_dies_takes_its_paths_along_and_brings_them_back(speaker: Speaker, socket: Path) -> None:
     async with listening(speaker, socket) as mirror:
         speaker.drop("edge2")
-        await until(lambda: mirror.complete[EDGE, Family.IPV4] == "peer is down", what="the empty table")
+        await until(lambda: mirror.complete.get((EDGE, Family.IPV4)) == "peer is down", what="the empty table")
         assert not mirror.prefixes(EDGE)
         speaker.establish("edge2")
-        await until(lambda: mirror.complete[EDGE, Family.IPV4] == "End-of-RIB", what="the full table")
+        await until(lambda: mirror.complete.get((EDGE, Family.IPV4)) == "End-of-RIB", what="the full table")
         await all_told(speaker, mirror)
 
 
