@@ -5,7 +5,7 @@ through a million routes goes into waiting for memory.  So paths are gone throug
 peer) is asked about once, and only a route whose path matches is looked up.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import compress, islice
 from operator import attrgetter
 from typing import Any
@@ -80,14 +80,16 @@ class _Search:
         cursor, family = self._cursor, self._cursor.family
         # Which peer's path is the best may change while they are read, one peer after the other.
         gathering, several = Gathering(family, repeated=True), set[PrefixKey]()
+        cursor.prepare()
+        peer_of = self._domain.peer_of_best(family)
         for peer, paths in told.items():
-            async for keys, values in _parts(paths, turns, copied=copied):
+            for keys, values in _parts(paths, copied=copied):
                 fitting = self._fitting(keys, values, several)
-                cursor.prepare()
-                peer_of = self._domain.peer_of_best(family)
                 several.update(key for key in fitting if peer_of(key) is None)
                 gathering.add([key for key in fitting if peer_of(key) == peer and cursor.move(key)])
-        cursor.prepare()
+                if await turns.pause():
+                    cursor.prepare()
+                    peer_of = self._domain.peer_of_best(family)
         for key in several:
             if cursor.move(key) and self._fits(cursor):
                 gathering.add([key])
@@ -119,10 +121,8 @@ class _Disturbed(Exception):
     """Paths came or went while their dictionary was read."""
 
 
-async def _parts(
-    paths: dict[PrefixKey, Held], turns: Turns, *, copied: bool
-) -> AsyncIterator[tuple[list[PrefixKey], list[Held]]]:
-    """Yield all keys and what is held for them, part by part.
+def _parts(paths: dict[PrefixKey, Held], *, copied: bool) -> Iterator[tuple[list[PrefixKey], list[Held]]]:
+    """Yield all keys and what is held for them, part by part; others may have their turn between two parts.
 
     A dictionary can be read in parts only while nothing is put in or taken out; raises _Disturbed where that happened, unless
     it is *copied* at first, for which everybody waits some milliseconds.
@@ -134,7 +134,6 @@ async def _parts(
             # A million references are not dropped in no time.
             del keys[-PART:], values[-PART:]
             yield part
-            await turns.pause()
         return
     names, told = iter(paths), iter(paths.values())
     while True:
@@ -145,4 +144,3 @@ async def _parts(
         if not part[0]:
             return
         yield part
-        await turns.pause()

@@ -1,6 +1,6 @@
 """A row that moves: what a route says, without an object for each of a million routes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from monitor.engine.core import Engine
 from monitor.engine.ordering import Place
@@ -31,6 +31,7 @@ class Cursor(Row):
         "_desired",
         "_lone",
         "_lone_domain",
+        "_owner",
         "_remove",
     )
 
@@ -49,7 +50,8 @@ class Cursor(Row):
         self._lone_domain = None if shared else self.engine.domain_of_table(table)
         domain = self.engine.domains.get(self._lone_domain or "")
         self._chosen = domain.chosen_paths(state.spec.family) if domain else None
-        self._lone = domain.lone_paths(state.spec.family) if domain else None
+        self._owner = domain
+        self._lone: Callable[[Sequence[PrefixKey]], list[Path | None]] | None = None
 
     def move(self, place: Place) -> bool:
         """Stand on *place*; returns False when its route has gone."""
@@ -102,7 +104,11 @@ class Cursor(Row):
 
     def lone_paths(self, keys: Sequence[PrefixKey]) -> list[Path | None]:
         """Return the best paths of routes of ours without moving there, None for each where that takes longer."""
-        return self._lone(keys) if self._lone else [None] * len(keys)
+        if self._owner is None:
+            return [None] * len(keys)
+        if self._lone is None:
+            self._lone = self._owner.lone_paths(self.family)
+        return self._lone(keys)
 
     def suppose(self, path: Path | None) -> None:
         """Be a route of ours with this best path, or with none, somewhere: only what the path says may be asked."""

@@ -1,4 +1,4 @@
-"""The walk that makes a view: which routes belong to it, in prefix order, and their order by a column; all in short slices."""
+"""The walk that makes a view: which routes belong to it, in prefix order, found in short slices."""
 
 from collections.abc import Callable, Collection, Sequence
 from itertools import islice

@@ -11,6 +11,7 @@ from monitor.engine import bypath, views
 from monitor.engine.columns import COLUMNS, NAMES
 from monitor.engine.ordering import Place, place_order
 from monitor.engine.rows import row_at
+from monitor.engine.slices import Turns
 from monitor.engine.views import Views
 from monitor.engine.walk import Asked
 from monitor.errors import BadRequest, Stale
@@ -228,9 +229,9 @@ def test_paths_that_come_and_go_while_they_are_read_hide_no_other(monkeypatch: p
     read: list[bool] = []
     parts = bypath._parts
 
-    def watched(paths: Any, turns: Any, *, copied: bool) -> Any:
+    def watched(paths: Any, *, copied: bool) -> Any:
         read.append(copied)
-        return parts(paths, turns, copied=copied)
+        return parts(paths, copied=copied)
 
     monkeypatch.setattr(bypath, "_parts", watched)
 
@@ -259,14 +260,19 @@ def test_paths_that_come_and_go_while_they_are_read_hide_no_other(monkeypatch: p
 
 def test_a_route_whose_best_path_moves_while_paths_are_read_stands_there_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bypath, "PART", 1)
-    parts = bypath._parts
+    parts, pause = bypath._parts, Turns.pause
     node_of: list[Node] = []
+    ends: list[bool] = []
 
-    async def moving(paths: Any, turns: Any, *, copied: bool) -> Any:
-        async for part in parts(paths, turns, copied=copied):
+    def watched(paths: Any, *, copied: bool) -> Any:
+        found = list(parts(paths, copied=copied))
+        for number, part in enumerate(found, 1):
+            ends.append(number == len(found))
             yield part
-        if not node_of:
-            return
+
+    async def moving(turns: Turns) -> bool:
+        if not node_of or not ends or not ends[-1]:
+            return await pause(turns)
         stage, north = node_of[0].stage, node_of.pop().north
         stage.announce(north, ["10.8.0.0/16"], stage.path(north, 900.0, as_path=(65003,), local_pref=900))
         for _ in range(10):
@@ -274,12 +280,14 @@ def test_a_route_whose_best_path_moves_while_paths_are_read_stands_there_once(mo
         assert stage.engine._dirty
         while stage.engine._dirty:
             await stage.engine.choose_slice()
+        return True
 
     async def play(node: Node) -> None:
         node_of.append(node)
         before = await node.keys("pathlen<9", "storage")
         assert "101 10.8.0.0/16" in before
-        monkeypatch.setattr(bypath, "_parts", moving)
+        monkeypatch.setattr(bypath, "_parts", watched)
+        monkeypatch.setattr(Turns, "pause", moving)
         assert await node.keys("pathlen<9", "storage") == before
         assert await node.keys("lp=900", "storage") == ["101 10.8.0.0/16"]
 
