@@ -76,6 +76,47 @@ class TableImage:
     foreign: dict[tuple[PrefixKey, int], ForeignRoute] = field(default_factory=dict)
     dead: set[PrefixKey] = field(default_factory=set)
 
+    def has(self, key: PrefixKey, metric: int) -> bool:
+        """Say whether a route of ours stands at a prefix and metric."""
+        held = self.routes.get(key)
+        return (held is not None and held.metric == metric) or (key, metric) in self.extras
+
+    def take(self, event: "RouteEvent", ownership: Ownership) -> None:
+        """Take over what the kernel told; doing so again with all that was told since changes nothing."""
+        key, metric, forwarding = event.key, event.metric, event.forwarding
+        ours = event.protocol == ownership.protocol and metric in ownership.metrics
+        if forwarding is None and ours:
+            self._drop(key, metric)
+        elif forwarding is None:
+            self.foreign.pop((key, metric), None)
+        elif ours:
+            self.foreign.pop((key, metric), None)
+            self._put(key, forwarding)
+        else:
+            self._drop(key, metric)
+            self.foreign[key, metric] = ForeignRoute(event.protocol, forwarding)
+
+    def _put(self, key: PrefixKey, value: Forwarding) -> None:
+        held = self.routes.get(key)
+        self.extras.pop((key, value.metric), None)
+        if held is None or held.metric == value.metric:
+            self.routes[key] = value
+        elif value.metric < held.metric:
+            self.extras[key, held.metric] = held
+            self.routes[key] = value
+        else:
+            self.extras[key, value.metric] = value
+
+    def _drop(self, key: PrefixKey, metric: int) -> None:
+        held = self.routes.get(key)
+        if held is None or held.metric != metric:
+            self.extras.pop((key, metric), None)
+            return
+        del self.routes[key]
+        others = sorted(found for at, found in self.extras if at == key)
+        if others:
+            self.routes[key] = self.extras.pop((key, others[0]))
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -226,6 +267,13 @@ class Fib(Protocol):
 
     def events(self) -> AsyncIterator[list[FibEvent]]:
         """Yield lists of events as they come, never an empty list.  Ends when the FIB is closed."""
+
+    async def told(self) -> list[FibEvent]:
+        """Return the events that ``events`` has not yielded, in order, without waiting for any; it will not yield them.
+
+        The kernel tells of a change before whoever made it has an answer: what was changed before this call is among them.
+        Raises FibUnavailable when closed.
+        """
 
     async def close(self) -> None:
         """Release sockets and threads; changes nothing in the kernel."""

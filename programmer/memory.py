@@ -179,6 +179,13 @@ class MemoryFib:
                 events, self._waiting = self._waiting, []
                 yield events
 
+    async def told(self) -> list[FibEvent]:
+        """Return what waits; see ``Fib.told``."""
+        self._check_open()
+        await asyncio.sleep(0)
+        events, self._waiting = self._waiting, []
+        return events
+
     async def close(self) -> None:
         """End ``events``; the routes stay."""
         self._closed = True

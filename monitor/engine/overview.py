@@ -118,7 +118,7 @@ async def _family(engine: Engine, domain: DomainTable, family: Family) -> Counts
     sharing = [item for item in engine.domains.values() if item.config.table == domain.config.table]
     if domain is sharing[0] and len(sharing) == 1:
         counts |= {
-            "installed": len(state.image.routes) + sum(value is not None for value in state.acknowledged.values()),
+            "installed": state.installed,
             "verified": len(state.image.routes),
             "pending": pending(state),
             "failed": len(state.failures),

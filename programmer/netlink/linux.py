@@ -210,6 +210,12 @@ class LinuxFib:
         """Yield lists of events; see ``Fib.events``."""
         return self._watcher_now().events()
 
+    async def told(self) -> list[FibEvent]:
+        """Return what the kernel has told by now; see ``Fib.told``."""
+        if self._closing:
+            raise FibUnavailable(f"{self.description} is closed")
+        return await self._watcher_now().told()
+
     async def close(self) -> None:
         """Release sockets and threads; changes nothing in the kernel.  May be called twice."""
         self._closing = True

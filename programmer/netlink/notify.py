@@ -81,13 +81,27 @@ class Watcher:
         while not self._closed:
             await self._ready.wait()
             self._ready.clear()
-            if self._lost:
-                lost, self._lost = self._lost, 0
-                self._waiting.clear()
-                yield [OverrunEvent(lost)]
-            elif self._waiting:
-                events, self._waiting = self._waiting, []
+            if events := self._hand_out():
                 yield events
+
+    async def told(self) -> list[FibEvent]:
+        """Return what the kernel has told by now and ``events`` has not yielded; see ``Fib.told``."""
+        for _ in range(
+            MOST_WAITING // SLICE
+        ):  # more than the socket's buffer holds, so that a flood cannot keep us here
+            if self._closed or self._take():
+                break
+            await asyncio.sleep(0)
+        return self._hand_out()
+
+    def _hand_out(self) -> list[FibEvent]:
+        """Return what waits, which then waits no longer."""
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self._waiting.clear()
+            return [OverrunEvent(lost)]
+        events, self._waiting = self._waiting, []
+        return events
 
     def close(self) -> None:
         """Stop listening and end ``events``."""
@@ -97,18 +111,20 @@ class Watcher:
             self._socket.close()
             self._ready.set()
 
-    def _take(self) -> None:
-        """Take at most one slice of messages off the socket."""
+    def _take(self) -> bool:
+        """Take at most one slice of messages off the socket; True when nothing is left there."""
+        emptied = False
         view = memoryview(self._buffer)
         for _ in range(SLICE):
             try:
                 size = self._socket.recv_into(self._buffer)
             except BlockingIOError:
+                emptied = True
                 break
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     self.close()
-                    return
+                    return True
                 self._overrun(1)
                 continue
             try:
@@ -122,6 +138,7 @@ class Watcher:
             self._overrun(len(self._waiting))
         if self._waiting or self._lost:
             self._ready.set()
+        return emptied
 
     def _overrun(self, lost: int) -> None:
         """Drop what waits: after a loss only a full read tells the truth."""

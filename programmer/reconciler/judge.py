@@ -93,7 +93,7 @@ class Judge:
             monitors=monitors,
             restores=operation.after is not None and state.dropped.get(key) == operation.after,
             removals=len(state.difference.remove) + recent.removals,
-            installed=len(state.image.routes),
+            installed=state.installed,
             adds=len(state.difference.add) + recent.adds,
         )
 

@@ -18,7 +18,6 @@ from programmer.fib import (
     Links,
     OverrunEvent,
     RouteEvent,
-    TableImage,
     WriteResult,
 )
 from programmer.journal import Journal
@@ -40,12 +39,12 @@ JUDGE_SHARE = 20.0
 """Everything that differs is judged again after so many seconds, or in so many times what that took, if this is longer."""
 SLICE_SECONDS = 0.003
 """Longest that operations are judged before other tasks get their turn."""
-SHAKEN_SECONDS = 10.0
-"""How long after a link went down a route that is missing counts as taken by the kernel."""
 GATHER = 0.004
 """Seconds between two steps: in a burst wishes and echoes are taken by the hundred, a lone one at once."""
 
 CHANGED_MEANWHILE = "the kernel or BGP changed it meanwhile"
+OVERTAKEN = WriteResult(errno.ESTALE, "not written: another program changed this route just now, or may have")
+"""The answer to what would write over a route that nobody has compared with; the kernel is not asked."""
 
 Describe = Callable[[TableId, Family, PrefixKey], str]
 """Says why a key is desired as it is: peer, time, import rule."""
@@ -86,6 +85,7 @@ class Reconciler:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     rules_rolled_back: set[RuleOperation] = field(default_factory=set)
     written: int = 0
+    _told: deque[FibEvent] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _rescan: dict[tuple[TableId, Family], float] = field(default_factory=dict)
     _rules_dirty: bool = True
@@ -164,33 +164,26 @@ class Reconciler:
             self._rescan.setdefault(name, due)
 
     def _observe(self, events: Sequence[FibEvent]) -> None:
-        self._calm()
+        now = self.monotonic()
+        for known in self.tables.values():
+            known.calm(now)
         for event in events:
             if isinstance(event, RouteEvent):
                 state = self.tables.get((event.table, event.family))
                 if state is not None and state.observe(event):
                     self._doubt([(event.table, event.family)])
             elif isinstance(event, LinkEvent | OverrunEvent):
-                if isinstance(event, LinkEvent) and event.lost:
-                    self._shake(event.ifindex)
+                overrun = isinstance(event, OverrunEvent)
+                for known in self.tables.values():
+                    known.unseen |= overrun
+                    if isinstance(event, LinkEvent) and event.lost:
+                        known.shaken[event.ifindex] = now
                 self._links_dirty = True
-                self._rules_dirty |= isinstance(event, OverrunEvent)
+                self._rules_dirty |= overrun
                 self._doubt(self.tables)
             else:
                 self._rules_dirty = True
         self._wake.set()
-
-    def _shake(self, ifindex: int) -> None:
-        now = self.monotonic()
-        for state in self.tables.values():
-            state.shaken[ifindex] = now
-
-    def _calm(self) -> None:
-        """Forget the links that went down too long ago to explain what is missing now."""
-        now = self.monotonic()
-        for state in self.tables.values():
-            if state.shaken:
-                state.shaken = {link: at for link, at in state.shaken.items() if now - at < SHAKEN_SECONDS}
 
     def _record_outside(self) -> None:
         """Have the journal know what others did to our routes, so that the past can be told exactly."""
@@ -205,11 +198,22 @@ class Reconciler:
     async def follow_events(self) -> None:
         """Apply kernel events until the FIB is closed."""
         async for events in self.fib.events():
-            for start in range(0, len(events), BATCH):
-                self._observe(events[start : start + BATCH])
-                await asyncio.sleep(0)
-            self._record_outside()
+            self._told += events
+            await self._work_off()
             self.notify()
+
+    async def _catch_up(self) -> None:
+        """Know all that the kernel has told by now; when this is back, what others changed before it began is known."""
+        self._told += await self.fib.told()
+        await self._work_off()
+
+    async def _work_off(self) -> None:
+        """Apply what the kernel has told, in its order, whoever took it."""
+        while self._told:
+            self._observe([self._told.popleft() for _ in range(min(BATCH, len(self._told)))])
+            if self._told:
+                await asyncio.sleep(0)
+        self._record_outside()
 
     async def read_due(self) -> None:
         """Read links, rules and tables that are in doubt, as far as it is time; ``lock`` is to be held."""
@@ -229,15 +233,13 @@ class Reconciler:
             state = self.tables.get(name)
             if state is None:
                 continue
+            first = not state.read
             try:
-                image = await self.fib.read(*name, state.ownership)
+                drifted = await state.refresh(self.fib, self.monotonic)
             except DumpInterrupted as error:
                 self.trouble = f"table {name[0]} {name[1].label}: {error}"
                 self._rescan[name] = self.monotonic() + 1.0
                 continue
-            self._calm()
-            first = not state.read
-            drifted = await _compared(state, image, self.monotonic())
             if drifted and not first:
                 self._record_outside()
                 self.jot("drift", f"table {name[0]} {name[1].label}: {drifted} routes changed")
@@ -345,7 +347,7 @@ class Reconciler:
             self._wake.set()
             return operations
         removable = self.removable(state)
-        if state.guard.allows(len(removable), len(state.image.routes), now):
+        if state.guard.allows(len(removable), state.installed, now):
             return operations + [state.operation(key) for key in state.writable(removable, now)]
         if not removable:
             return operations
@@ -390,7 +392,7 @@ class Reconciler:
         if state.unjudged:
             self._wake.set()
         state.removable &= self.removable(state)
-        if not budget_used and state.guard.allows(len(state.removable), len(state.image.routes), now):
+        if not budget_used and state.guard.allows(len(state.removable), state.installed, now):
             found[Action.REMOVE] += [state.operation(key) for key in state.writable(state.removable, now)]
             state.removable = set()
         return [operation for action in Action for operation in found[action]]
@@ -514,18 +516,20 @@ class Reconciler:
         return state.current(operation.key) == operation.before
 
     async def write_batch(self, batch: Sequence[Operation]) -> list[WriteResult]:
-        """Return one result per operation.  What a change of metric deletes is written once its add has an answer."""
-        steps = [writes_of(operation) for operation in batch]
+        """Return one result per operation.  What a change of metric deletes is written once its add has an answer.
+
+        What others changed meanwhile is looked at last of all, and what would replace it is not written (ESTALE).
+        """
+        await self._catch_up()
+        results = [OVERTAKEN if self._overtaken(operation) else WriteResult(0) for operation in batch]
+        first = [index for index, result in enumerate(results) if result is not OVERTAKEN]
+        steps = {index: writes_of(batch[index]) for index in first}
         try:
-            answers = await self.fib.write([writes[0] for writes in steps], self.protocol)
-            results = [
-                answer if counts(operation, answer) else WriteResult(0)
-                for operation, answer in zip(batch, answers, strict=True)
-            ]
+            answers = await self.fib.write([steps[index][0] for index in first], self.protocol)
+            for index, answer in zip(first, answers, strict=True):
+                results[index] = answer if counts(batch[index], answer) else WriteResult(0)
             second = [
-                index
-                for index, writes in enumerate(steps)
-                if len(writes) > 1 and self._replaced(batch[index], results[index])
+                index for index in first if len(steps[index]) > 1 and self._replaced(batch[index], results[index])
             ]
             if second:
                 answers = await self.fib.write([steps[index][1] for index in second], self.protocol)
@@ -537,6 +541,10 @@ class Reconciler:
             return [WriteResult(errno.EPERM, "no CAP_NET_ADMIN")] * len(batch)
         self.written += sum(not result.errno for result in results)
         return results
+
+    def _overtaken(self, operation: Operation) -> bool:
+        state = self.tables.get((operation.table, operation.family))
+        return operation.action is Action.CHANGE if state is None else state.overtaken(operation)
 
     def _replaced(self, operation: Operation, added: WriteResult) -> bool:
         """Say whether a route of ours now stands at the new metric, so that the one at the old may go."""
@@ -579,14 +587,3 @@ class Reconciler:
         """Return every pending operation that could be written; removals only where knowledge is complete."""
         found = [state.operation(key) for state in self.tables.values() for key in state.pending()]
         return sorted(found, key=lambda item: item.place)
-
-
-async def _compared(state: TableState, image: TableImage, now: float) -> int:
-    """Take over a complete read, slice by slice; returns how many of our routes had changed behind our back."""
-    steps = state.taking(image, now)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return int(end.value)
-        await asyncio.sleep(0)

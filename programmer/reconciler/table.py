@@ -1,13 +1,14 @@
 """One family of one table: what is desired, what is installed, and what lies between them."""
 
+import asyncio
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from programmer.approval import CHURN_SECONDS
 from programmer.diff import Difference
-from programmer.fib import ForeignRoute, Ownership, RouteEvent, TableImage
+from programmer.fib import Fib, Ownership, RouteEvent, TableImage
 from programmer.guards import Failure, RemovalGuard
 from programmer.plan import Operation
 from programmer.route import Family, Forwarding, PrefixKey, TableId
@@ -15,6 +16,8 @@ from programmer.route import Family, Forwarding, PrefixKey, TableId
 SLICE = 5000
 """Keys compared in one go: about a millisecond."""
 
+SHAKEN_SECONDS = 10.0
+"""How long after a link went down a route that is missing counts as taken by the kernel."""
 UNDONE_SECONDS = 86400.0
 """How long what was rolled back is not written again by itself."""
 
@@ -62,10 +65,14 @@ class TableState:
     drift: set[PrefixKey] = field(default_factory=set)
     removals_allowed: bool = False
     read: bool = False
+    unseen: bool = False
+    """Notifications were lost since this table was read: a route that another program put in the place of ours is not known."""
     read_at: float = 0.0
     drift_total: int = 0
     acknowledged_since: float | None = None
     guard: RemovalGuard = field(init=False)
+    ownership: Ownership = field(init=False)
+    """What makes a route here ours."""
     unjudged: set[PrefixKey] = field(default_factory=set)
     """Keys that differ, and of which nobody has found out yet whether they may be written without a person."""
     removable: set[PrefixKey] = field(default_factory=set)
@@ -84,18 +91,20 @@ class TableState:
     """How often a route may have changed in what is desired, what is installed, or what lies between; it only grows."""
     _written: deque[tuple[float, int, int]] = field(default_factory=deque)
     _filed_meanwhile: set[PrefixKey] | None = None
+    _told_meanwhile: list[RouteEvent] | None = None
 
     def __post_init__(self) -> None:
         self.guard = RemovalGuard(self.spec.budget_percent, self.spec.budget_routes, self.spec.budget_hold)
-
-    @property
-    def ownership(self) -> Ownership:
-        """What makes a route here ours."""
-        return Ownership(self.protocol, self.spec.metrics)
+        self.ownership = Ownership(self.protocol, self.spec.metrics)
 
     def current(self, key: PrefixKey) -> Forwarding | None:
         """What the kernel has, as far as it has told us."""
         return self.acknowledged[key] if key in self.acknowledged else self.image.routes.get(key)
+
+    @property
+    def installed(self) -> int:
+        """How many prefixes have a route of ours, as far as the kernel has told us: also what was not read back yet."""
+        return len(self.desired) - len(self.difference.add) + len(self.difference.remove)
 
     def want(self, key: PrefixKey, value: Forwarding | None) -> None:
         """Set what is desired at *key*."""
@@ -129,11 +138,34 @@ class TableState:
         else:
             self.conflicts.discard(key)
 
-    def taking(self, image: TableImage, now: float) -> Generator[None, None, int]:
-        """Replace what is installed by a complete read, in slices: between two of them events and wishes may come in.
+    async def refresh(self, fib: Fib, monotonic: Callable[[], float]) -> int:
+        """Read the table and take that over, in slices; nothing may be written meanwhile.
 
-        Returns how many of our routes had changed behind our back.  Nothing may be written until the last slice is done.
+        What the kernel tells in that time is kept, since the read may have passed that place already.  Returns how many of
+        our routes had changed behind our back.  Raises DumpInterrupted and FibUnavailable, and then knows what it knew.
         """
+        unseen, self.unseen = self.unseen, False
+        self._told_meanwhile = []
+        try:
+            image = await fib.read(self.spec.table, self.spec.family, self.ownership)
+        except BaseException:
+            self.unseen |= unseen
+            self._told_meanwhile = None
+            raise
+        self._catch_up(image)
+        now = monotonic()
+        self.calm(now)
+        return await self._take_over(image, now)
+
+    def _catch_up(self, image: TableImage) -> list[RouteEvent]:
+        """Have an image know what was told since its reading began."""
+        told, self._told_meanwhile = self._told_meanwhile or [], []
+        for event in told:
+            image.take(event, self.ownership)
+        return told
+
+    async def _take_over(self, image: TableImage, now: float) -> int:
+        """Replace what is installed, in slices: between two of them events and wishes may come in."""
         desired, routes, before = self.desired, image.routes, self.image.routes
         found, conflicts = Difference(), set[PrefixKey]()
         drifted: list[PrefixKey] = []
@@ -144,7 +176,7 @@ class TableState:
                 if old is not new and old != new and key not in self.acknowledged:
                     drifted.append(key)
                     self._changed_outside(key, old, new)
-            yield
+            await asyncio.sleep(0)
         for keys in _slices(list(desired)):
             for key in keys:
                 value, held = desired.get(key), routes.get(key)
@@ -153,23 +185,24 @@ class TableState:
                 (found.add if held is None else found.change).add(key)
                 if (key, value.metric) in image.foreign:
                     conflicts.add(key)
-            yield
+            await asyncio.sleep(0)
         for keys in _slices(list(routes)):
             found.remove.update([key for key in keys if key not in desired])
             for key in keys if self.read else ():
                 if key not in before and key not in self.acknowledged:
                     drifted.append(key)
                     self._changed_outside(key, None, routes[key])
-            yield
+            await asyncio.sleep(0)
         unread = len(self.acknowledged) if self.read else len(routes) + len(image.foreign)
         self.changes += unread + len(drifted) + abs(len(image.foreign) - len(self.image.foreign))
+        told, self._told_meanwhile = self._catch_up(image), None
         self.image, self.difference, self.conflicts = image, found, conflicts
         self.acknowledged.clear()
         self.acknowledged_since = None
         self.read, self.read_at = True, now
         self.unjudged = found.keys()
         meanwhile, self._filed_meanwhile = self._filed_meanwhile, None
-        for key in meanwhile:
+        for key in meanwhile.union(event.key for event in told):
             self._file(key)
         self.drift.update(drifted)
         self.drift = {key for key in self.drift if key in found}
@@ -180,25 +213,17 @@ class TableState:
     def observe(self, event: RouteEvent) -> bool:
         """Apply one kernel event; returns True when somebody else changed one of our routes, or might have."""
         key, image = event.key, self.image
+        if self._told_meanwhile is not None:
+            self._told_meanwhile.append(event)
         before = self.current(key)
         ours = event.protocol == self.protocol and event.metric in self.spec.metrics
-        touched = False
-        if event.forwarding is not None:
-            if ours:
-                touched = not event.by_us and self.current(key) != event.forwarding
-                image.foreign.pop((key, event.metric), None)
-                self._put(key, event.forwarding)
-            else:
-                image.foreign[key, event.metric] = ForeignRoute(event.protocol, event.forwarding)
-                held = image.routes.get(key)
-                touched = held is not None and held.metric == event.metric
-                if touched:
-                    del image.routes[key]
+        if ours and event.forwarding is not None:
+            touched = not event.by_us and before != event.forwarding
         elif ours:
-            touched = not event.by_us and self._has(key, event.metric)
-            self._drop(key, event.metric)
+            touched = not event.by_us and image.has(key, event.metric)
         else:
-            image.foreign.pop((key, event.metric), None)
+            touched = event.forwarding is not None and image.has(key, event.metric)
+        image.take(event, self.ownership)
         self.acknowledged.pop(key, None)
         self._file(key)
         if touched:
@@ -209,6 +234,11 @@ class TableState:
             if key in self.difference:
                 self.drift.add(key)
         return touched
+
+    def calm(self, now: float) -> None:
+        """Forget the links that went down too long ago to explain what is missing at *now*."""
+        if self.shaken:
+            self.shaken = {link: at for link, at in self.shaken.items() if now - at < SHAKEN_SECONDS}
 
     def _changed_outside(
         self, key: PrefixKey, before: Forwarding | None, after: Forwarding | None, *, deleted: bool = False
@@ -225,33 +255,6 @@ class TableState:
         ):
             self.dropped[key] = before
 
-    def _has(self, key: PrefixKey, metric: int) -> bool:
-        held = self.image.routes.get(key)
-        return (held is not None and held.metric == metric) or (key, metric) in self.image.extras
-
-    def _put(self, key: PrefixKey, value: Forwarding) -> None:
-        image = self.image
-        held = image.routes.get(key)
-        image.extras.pop((key, value.metric), None)
-        if held is None or held.metric == value.metric:
-            image.routes[key] = value
-        elif value.metric < held.metric:
-            image.extras[key, held.metric] = held
-            image.routes[key] = value
-        else:
-            image.extras[key, value.metric] = value
-
-    def _drop(self, key: PrefixKey, metric: int) -> None:
-        image = self.image
-        held = image.routes.get(key)
-        if held is None or held.metric != metric:
-            image.extras.pop((key, metric), None)
-            return
-        del image.routes[key]
-        others = sorted(found for at, found in image.extras if at == key)
-        if others:
-            image.routes[key] = image.extras.pop((key, others[0]))
-
     def pending(self) -> list[PrefixKey]:
         """Return the keys of what could be written, in no order: no conflicts, and no removals before they are allowed."""
         difference = self.difference
@@ -265,13 +268,27 @@ class TableState:
         return Operation(self.spec.table, self.spec.family, key, self.current(key), self.desired.get(key))
 
     def writable(self, keys: Iterable[PrefixKey], now: float) -> Iterator[PrefixKey]:
-        """Yield those of *keys* that neither wait for a read-back, nor conflict, nor back off."""
+        """Yield those of *keys* that neither wait for a read-back, nor conflict, nor back off.
+
+        A change waits for a read where notifications were lost.
+        """
         for key in keys:
-            if key in self.acknowledged or key in self.conflicts:
+            if key in self.acknowledged or key in self.conflicts or (self.unseen and key in self.difference.change):
                 continue
             failure = self.failures.get(key)
             if failure is None or failure.retry_at <= now:
                 yield key
+
+    def overtaken(self, operation: Operation) -> bool:
+        """Say whether an operation would write over a route that is not, or may not be, the one it is to change.
+
+        The kernel compares nothing when it replaces a route: whatever stands at the prefix and metric is gone, whoever put
+        it there.  What adds or deletes is safe by itself.
+        """
+        before, after = operation.before, operation.after
+        if before is None or after is None or before.metric != after.metric:
+            return False
+        return self.unseen or self.current(operation.key) != before
 
     def answered(self, operation: Operation, errno: int, message: str, now: float) -> None:
         """Note what the kernel said to one operation."""

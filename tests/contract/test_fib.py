@@ -439,6 +439,24 @@ class TestEvents:
         assert LinkEvent(stage.west, lost=False) in [event for event in events if isinstance(event, LinkEvent)]
         assert RuleEvent(Family.IPV6) in [event for event in events if isinstance(event, RuleEvent)]
 
+    @FAMILIES
+    async def test_what_another_changed_is_told_at_once_and_once(
+        self, stage: Stage, prefix: str, gateway: str, other: str
+    ) -> None:
+        await write(stage, change(ADD, prefix, via(gateway)))
+        await stage.fib.told()
+        stage.put(prefix, other, metric=METRIC + 1, protocol=OTHER)
+        stage.drop(prefix, metric=METRIC)
+        told = route_events(await stage.fib.told())
+        assert [(event.protocol, event.metric, event.forwarding is None) for event in told] == [
+            (OTHER, METRIC + 1, False),
+            (OURS, METRIC, True),
+        ]
+        assert await stage.fib.told() == []
+        stage.drop(prefix, metric=METRIC + 1)
+        events = route_events(await events_until(stage, lambda seen: bool(route_events(seen))))
+        assert [(event.metric, event.forwarding) for event in events] == [(METRIC + 1, None)]
+
     async def test_closing_ends_the_events(self, stage: Stage) -> None:
         async def consume() -> None:
             async for _ in stage.fib.events():
@@ -455,6 +473,8 @@ class TestEvents:
             await write(stage, change(DELETE, "203.0.113.0/24", via("10.1.0.2")))
         with pytest.raises(FibUnavailable):
             await read(stage)
+        with pytest.raises(FibUnavailable):
+            await stage.fib.told()
 
     async def test_a_simulated_overrun_replaces_what_waited(self) -> None:
         memory = MemoryFib()

@@ -13,8 +13,7 @@ from programmer.fib import Ownership, RouteEvent
 from programmer.journal import Journal
 from programmer.plan import Action, Gate, Operation, RuleOperation
 from programmer.reconciler import Destination, Destinations, Reconciler, TableSpec, TableState
-from programmer.reconciler.loop import SHAKEN_SECONDS
-from programmer.reconciler.table import UNDONE_SECONDS
+from programmer.reconciler.table import SHAKEN_SECONDS, UNDONE_SECONDS
 from programmer.route import MAIN_TABLE, Family, Forwarding, PrefixKey, TableId, host_key, key_of, text_of
 from tests.contract.stage import METRIC, OURS, TABLE, net, via
 from tests.support.recording import RecordingFib

@@ -5,7 +5,7 @@ import errno
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from programmer.errors import PlanStale
@@ -14,7 +14,7 @@ from programmer.journal import Journal
 from programmer.plan import Action, Gate, Operation, Plan, RuleOperation
 from programmer.reconciler import Reconciler, TableSpec, apply_plan, withdraw_all
 from programmer.reconciler.loop import BATCH, READ_BACK_DEADLINE
-from programmer.route import Family, Forwarding, PrefixKey, Rule, key_of
+from programmer.route import Family, Forwarding, PrefixKey, Rule, TableId, key_of
 from tests.contract.stage import METRIC, OTHER, OURS, TABLE, net, via
 from tests.support.recording import RecordingFib
 from tests.support.wait import until
@@ -522,6 +522,117 @@ async def test_a_change_to_dry_run_stops_what_is_being_written() -> None:
     assert len(fib.asked) == BATCH
 
 
+async def pending_change(fib: RecordingFib | None = None) -> Rig:
+    """Ours stands at A, a change of it is wanted, and another program has just put its own route in the place of ours."""
+    rig = Rig(fib=fib)
+    rig.want({A: rig.east(2)})
+    await rig.turn(3)
+    rig.want({A: rig.east(3)})
+    rig.put(A, rig.west(9))
+    return rig
+
+
+async def stays_foreign(rig: Rig) -> None:
+    image = await rig.image()
+    assert image.foreign == {(key(A), METRIC): ForeignRoute(OTHER, rig.west(9))}
+    assert image.routes == {}
+
+
+async def test_a_route_that_another_program_put_in_the_place_of_ours_is_not_replaced_before_its_event_is_looked_at() -> (
+    None
+):
+    rig = await pending_change()
+    await rig.reconciler.step()
+    await stays_foreign(rig)
+    assert rig.state.failures[key(A)].errno == errno.ESTALE
+    assert "another program" in rig.state.failures[key(A)].message
+    assert rig.state.conflicts == {key(A)}
+    await rig.turn(20, seconds=10.0)
+    await stays_foreign(rig)
+
+
+async def test_after_lost_notifications_nothing_is_changed_before_the_table_was_read() -> None:
+    rig = await pending_change()
+    rig.want({B: rig.east()})
+    rig.fib.overrun(1)
+    rig.reconciler._observe(await anext(rig.events))
+    await rig.reconciler.step()  # too early for a read
+    await stays_foreign_beside(rig, B)
+    await rig.turn(5)
+    assert rig.state.conflicts == {key(A)}
+    await stays_foreign_beside(rig, B)
+
+
+async def test_routes_whose_echo_was_lost_count_as_installed_for_the_removal_budget() -> None:
+    rig = Rig()
+    rig.want({A: rig.east(), B: rig.east()})
+    await rig.reconciler.step()
+    rig.want({A: None, B: None})
+    rig.fib.overrun(1)
+    await rig.turn(2)
+    assert rig.state.guard.held_since is None
+    assert await rig.installed() == {}
+
+
+async def stays_foreign_beside(rig: Rig, prefix: str) -> None:
+    image = await rig.image()
+    assert image.foreign == {(key(A), METRIC): ForeignRoute(OTHER, rig.west(9))}
+    assert image.routes == {key(prefix): rig.east()}
+
+
+async def test_a_read_that_fails_leaves_a_table_in_doubt() -> None:
+    rig = await pending_change()
+    rig.fib.overrun(1)
+    rig.reconciler._observe(await anext(rig.events))
+    rig.fib.interrupt_reads(5)
+    await rig.turn(3)
+    await stays_foreign(rig)
+    assert rig.state.unseen
+    await rig.turn(8)
+    assert not rig.state.unseen
+    await stays_foreign(rig)
+
+
+class SlowRead(RecordingFib):
+    """Its reads take long: others change the table after it was walked, before the reader has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_link("east", "10.1.0.1/24")
+        self.add_link("west", "10.2.0.1/24")
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    async def read(self, table: TableId, family: Family, ownership: Ownership) -> TableImage:
+        image = await super().read(table, family, ownership)
+        self.meanwhile()
+        return image
+
+
+async def test_what_is_told_while_a_table_is_read_is_not_forgotten_with_the_old_picture() -> None:
+    fib = SlowRead()
+    rig = Rig(fib=fib)
+    rig.want({A: rig.east(2), B: rig.east(2), C: rig.east(2)})
+    await rig.turn(3)
+
+    def others() -> None:
+        rig.put(A, rig.west(9))
+        rig.fib.drop_route(TABLE, net(B), METRIC)
+        rig.reconciler._observe(fib._waiting)
+        fib._waiting.clear()
+        fib.meanwhile = lambda: None
+
+    fib.meanwhile = others
+    rig.want({A: rig.east(3)})
+    rig.reconciler.rescan()
+    rig.now += 1.0
+    await rig.reconciler.step()
+    image = await rig.image()
+    assert image.foreign == {(key(A), METRIC): ForeignRoute(OTHER, rig.west(9))}
+    assert image.routes == {key(B): rig.east(2), key(C): rig.east(2)}
+    assert rig.state.drift_total == 2
+    assert rig.state.conflicts == {key(A)}
+
+
 PREFIXES = [A, B, C, "203.0.112.0/23"]
 INDEX = st.integers(0, len(PREFIXES) - 1)
 METRICS = st.sampled_from((METRIC, OLD_METRIC, 50))
@@ -573,6 +684,15 @@ async def foreign_routes_stay(sequence: list[tuple[str, int, int, int]]) -> None
 
 
 @settings(max_examples=150, deadline=None)
+@example(
+    [
+        ("want", 0, METRIC, 2),
+        ("step", 0, METRIC, 3),
+        ("want", 0, METRIC, 3),
+        ("put", 0, METRIC, 5),
+        ("blind step", 0, 0, 0),
+    ]
+)
 @given(st.lists(moves, max_size=20))
 def test_no_sequence_of_wishes_and_accidents_changes_a_foreign_route(sequence: list[tuple[str, int, int, int]]) -> None:
     asyncio.run(foreign_routes_stay(sequence))
