@@ -143,19 +143,27 @@ class BgpmonApp(App[int]):
     def on_mount(self) -> None:
         """Begin."""
         self.set_class(self.painter.looks.ascii, "-ascii")
-        self.link.start()
         self.prompt.complete = self._typing.complete
         self.prompt.told = self._typing.prompted
         self.prompt.drawn = self.draw_frame
         self.set_interval(TICK_SECONDS, self._tick)
+        self.draw_frame()
         self.call_after_refresh(self._start)
 
-    async def _start(self) -> None:
+    def _start(self) -> None:
         if self._ends:  # a signal came before the first frame
             return
+        # Not before: what it loads would have to share the processor with the first frame.
+        self.link.start()
         self.go(self._begin[0], **self._begin[1])
         self._trail.clear()
         self._tick()
+        self.call_after_refresh(self._furnish)
+
+    async def _furnish(self) -> None:
+        """Build the other screens."""
+        if self._ends:
+            return
         others = [kind(self.desk) for name, kind in SCREENS.items() if name != self._begin[0]]
         for pane in others:
             pane.display = False
@@ -247,8 +255,7 @@ class BgpmonApp(App[int]):
         """Draw the lines around the screen."""
         if self._ends or not self.is_running:
             return
-        size = self.screen_stack[0].size
-        columns = size.width
+        columns = self.screen_stack[0].size.width or self.size.width
         if columns <= 0:
             return
         now, link = self.desk.now(), self.link

@@ -8,26 +8,51 @@ from monitor.tui.looks import Looks
 from tests.support import fake_node as node
 
 
-@pytest.mark.parametrize("where", ["mounted", "starting", "started"])
+@pytest.mark.parametrize("where", ["mounted", "starting", "started", "furnishing", "furnished"])
 async def test_who_leaves_while_it_starts_sees_no_error(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    mount, start = BgpmonApp.on_mount, BgpmonApp._start
+    mount, start, furnish = BgpmonApp.on_mount, BgpmonApp._start, BgpmonApp._furnish
 
     def mounting(app: BgpmonApp) -> None:
         mount(app)
         if where == "mounted":
             app.exit(3)
 
-    async def starting(app: BgpmonApp) -> None:
+    def starting(app: BgpmonApp) -> None:
         if where == "starting":
             app.exit(3)
-        await start(app)
+        start(app)
+        if where == "started":
+            app.exit(3)
+
+    async def furnishing(app: BgpmonApp) -> None:
+        if where == "furnishing":
+            app.exit(3)
+        await furnish(app)
         app.exit(3)
 
     monkeypatch.setattr(BgpmonApp, "on_mount", mounting)
     monkeypatch.setattr(BgpmonApp, "_start", starting)
+    monkeypatch.setattr(BgpmonApp, "_furnish", furnishing)
     daemon = node.daemon()
     app = BgpmonApp(Link(daemon.connect), Looks())
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
     assert app.return_value == 3
     assert not daemon.broken
+
+
+async def test_the_first_frame_has_the_names_of_the_screens(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    start = BgpmonApp._start
+
+    def starting(app: BgpmonApp) -> None:
+        shown.extend("".join(text for text, _ in found) for found in app.query_one("#tabs").lines)
+        shown.append(f"connected: {bool(app.link._tasks)}")
+        start(app)
+
+    monkeypatch.setattr(BgpmonApp, "_start", starting)
+    app = BgpmonApp(Link(node.daemon().connect), Looks())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+    assert ">1 Over  2 Peers" in shown[0]
+    assert shown[1:] == ["connected: False"]
