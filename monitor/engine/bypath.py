@@ -5,91 +5,76 @@ through a million routes goes into waiting for memory.  So paths are gone throug
 peer) is asked about once, and only a route whose path matches is looked up.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from itertools import compress, islice
-from operator import attrgetter
 from typing import Any
 
 from monitor.engine.core import Engine
 from monitor.engine.cursor import Cursor
 from monitor.engine.domain import DomainTable
 from monitor.engine.ordering import Gathering, PrefixOrder
-from monitor.engine.peer import Held
+from monitor.engine.peer import Held, PeerTable
+from monitor.engine.scan import Disturbed, Fits, trait_of, undisturbed
 from monitor.engine.slices import Turns, finished
-from monitor.filter import FilterRow, Query
-from monitor.rib.path import Path, PeerId
+from monitor.filter import Query
+from monitor.rib.path import Path
 from programmer.reconciler import TableState
-from programmer.route import PrefixKey
+from programmer.route import Family, PrefixKey
 
 PART = 512
 """Paths that are looked at in one go: a millisecond or two, where all of them match."""
 
-Trait = Callable[[Any], object]
-"""A part of a path."""
 
-Fits = Callable[[FilterRow], bool]
+async def by_path(engine: Engine, state: TableState, query: Query, fits: Fits, turns: Turns) -> PrefixOrder | None:
+    """Return the routes of a table whose best path fits; None where they cannot be found by their paths alone.
 
-
-_TRAITS: tuple[tuple[frozenset[str], Trait], ...] = (
-    (frozenset({"aspath", "comm", "lcomm", "ecomm", "origin", "lp", "med", "pathlen"}), attrgetter("attributes")),
-    (frozenset({"peer", "asn"}), attrgetter("peer")),
-)
-"""Fields of the filter language that a part of the best path decides alone, and that part: a filter is asked once for each."""
-
-
-def trait_of(query: Query) -> Trait | None:
-    """Return the part of the best path that decides whether a route matches, None where more than a part does."""
-    return next((trait for fields, trait in _TRAITS if query.fields <= fields), None)
-
-
-async def by_path(engine: Engine, state: TableState, trait: Trait, fits: Fits, turns: Turns) -> PrefixOrder | None:
-    """Return the routes of a table whose best path fits; None where they cannot be found by their paths.
-
-    The table is one domain's alone.  *trait* is the part of a path that decides.
+    The table is one domain's alone.
     """
+    trait = trait_of(query)
     domain = engine.domains.get(engine.domain_of_table(state.spec.table))
     cursor = Cursor(engine, state)
     cursor.suppose(None)
-    if domain is None or not domain.choosing or fits(cursor):
+    if trait is None or domain is None or not domain.choosing or fits(cursor):
         # A route without a path matches, too, such as a foreign one.
         return None
-    held = {peer: domain.view(table, state.spec.family) for peer, table in domain.peers.items()}
-    told = {peer: paths for peer, paths in held.items() if isinstance(paths, dict)}
-    if len(told) < len(held):
+    tables = list(domain.peers.values())
+    if not all(isinstance(domain.view(table, state.spec.family), dict) for table in tables):
         return None
     search = _Search(domain, cursor, trait, fits)
-    try:
-        found = await search.through(told, turns, copied=False)
-    except _Disturbed:
-        found = await search.through(told, turns, copied=True)
+    found = await undisturbed(lambda copied: search.through(tables, turns, copied=copied))
     return await finished(found.arranging(), turns)
 
 
 class _Search:
     """A search in the paths of one domain and family."""
 
-    def __init__(self, domain: DomainTable, cursor: Cursor, trait: Trait, fits: Fits) -> None:
+    def __init__(self, domain: DomainTable, cursor: Cursor, trait: Callable[[Any], object], fits: Fits) -> None:
         self._domain = domain
         self._cursor = cursor
         self._trait = trait
         self._fits = fits
         self._known: dict[object, bool] = {}
 
-    async def through(self, told: Mapping[PeerId, dict[PrefixKey, Held]], turns: Turns, *, copied: bool) -> Gathering:
+    async def through(self, tables: Sequence[PeerTable], turns: Turns, *, copied: bool) -> Gathering:
         """Return the routes that match, by what each peer has told."""
         cursor, family = self._cursor, self._cursor.family
         # Which peer's path is the best may change while they are read, one peer after the other.
         gathering, several = Gathering(family, repeated=True), set[PrefixKey]()
         cursor.prepare()
-        peer_of = self._domain.peer_of_best(family)
-        for peer, paths in told.items():
-            for keys, values in _parts(paths, copied=copied):
-                fitting = self._fitting(keys, values, several)
-                several.update(key for key in fitting if peer_of(key) is None)
-                gathering.add([key for key in fitting if peer_of(key) == peer and cursor.move(key)])
+        for table in tables:
+            for keys, paths in _parts(table, family, copied=copied):
+                fitting, held = self._fitting(keys, paths, several)
+                best = cursor.lone_paths(fitting)
+                several.update(key for key, path in zip(fitting, best, strict=True) if path is None)
+                gathering.add(
+                    [
+                        key
+                        for key, path, chosen in zip(fitting, held, best, strict=True)
+                        if chosen is not None and chosen.peer == path.peer and cursor.move(key)
+                    ]
+                )
                 if await turns.pause():
                     cursor.prepare()
-                    peer_of = self._domain.peer_of_best(family)
         for key in several:
             if cursor.move(key) and self._fits(cursor):
                 gathering.add([key])
@@ -97,50 +82,45 @@ class _Search:
                 cursor.prepare()
         return gathering
 
-    def _fitting(self, keys: list[PrefixKey], paths: list[Held], several: set[PrefixKey]) -> list[PrefixKey]:
-        """Return the keys whose lone path fits; *several* takes those of which more than one path is held."""
-        known, lone = self._known, paths
-        if set(map(type, paths)) != {Path}:
+    def _fitting(
+        self, keys: list[PrefixKey], held: list[Any], several: set[PrefixKey]
+    ) -> tuple[list[PrefixKey], list[Path]]:
+        """Return the keys whose lone path fits, and these; *several* takes those of which more than one path is held."""
+        known, lone = self._known, held
+        if set(map(type, held)) != {Path}:
             # A named tuple is a tuple too: one path is told apart from several by its type.
-            alone = [isinstance(held, Path) for held in paths]
+            alone = [isinstance(found, Path) for found in held]
             several.update(key for key, one in zip(keys, alone, strict=True) if not one)
-            keys, lone = list(compress(keys, alone)), list(compress(paths, alone))
+            keys, lone = list(compress(keys, alone)), list(compress(held, alone))
         parts = list(map(self._trait, lone))
         answers = list(map(known.get, parts))
         if None in answers:
             for part, path in zip(parts, lone, strict=True):
                 if part not in known:
-                    assert isinstance(path, Path)
                     self._cursor.suppose(path)
                     known[part] = self._fits(self._cursor)
             answers = [known[part] for part in parts]
-        return list(compress(keys, answers))
+        return list(compress(keys, answers)), list(compress(lone, answers))
 
 
-class _Disturbed(Exception):
-    """Paths came or went while their dictionary was read."""
-
-
-def _parts(paths: dict[PrefixKey, Held], *, copied: bool) -> Iterator[tuple[list[PrefixKey], list[Held]]]:
-    """Yield all keys and what is held for them, part by part; others may have their turn between two parts.
-
-    A dictionary can be read in parts only while nothing is put in or taken out; raises _Disturbed where that happened, unless
-    it is *copied* at first, for which everybody waits some milliseconds.
-    """
+def _parts(table: PeerTable, family: Family, *, copied: bool) -> Iterator[tuple[list[PrefixKey], list[Held]]]:
+    """Yield all keys of a peer and what is held for them, as ``monitor.engine.scan.members`` does; raises Disturbed."""
+    paths, before = table.paths[family], table.lost
     if copied:
         keys, values = list(paths), list(paths.values())
         while keys:
-            part = keys[-PART:], values[-PART:]
+            yield keys[-PART:], values[-PART:]
             # A million references are not dropped in no time.
             del keys[-PART:], values[-PART:]
-            yield part
         return
     names, told = iter(paths), iter(paths.values())
     while True:
         try:
             part = list(islice(names, PART)), list(islice(told, PART))
         except RuntimeError:
-            raise _Disturbed from None
+            raise Disturbed from None
+        if table.lost != before:
+            raise Disturbed
         if not part[0]:
             return
         yield part

@@ -427,7 +427,7 @@ class Engine:
                 gone = table.complete(family, f"nothing heard for {domain.config.stale_after:.0f} s")
                 if not table.peer.established or not self.sources[table.peer.id.source].alive:
                     gone |= table.paths[family].keys()
-                    table.paths[family].clear()
+                    table.drop(family)
                 self._mark(domain.name, family, gone)
 
     def _complete(self, domain: DomainTable, family: Family, now: float) -> bool:

@@ -98,10 +98,6 @@ class Cursor(Row):
                     self._path = best_path(domain, self.family, self.key)
         return self._path
 
-    def lone_path(self, key: PrefixKey) -> Path | None:
-        """Return the best path of a route of ours without moving there, None where that takes longer."""
-        return self._chosen(key) if self._chosen else None
-
     def lone_paths(self, keys: Sequence[PrefixKey]) -> list[Path | None]:
         """Return the best paths of routes of ours without moving there, None for each where that takes longer."""
         if self._owner is None:
@@ -110,6 +106,6 @@ class Cursor(Row):
             self._lone = self._owner.lone_paths(self.family)
         return self._lone(keys)
 
-    def suppose(self, path: Path | None) -> None:
-        """Be a route of ours with this best path, or with none, somewhere: only what the path says may be asked."""
-        self._foreign, self._asked, self._path = None, True, path
+    def suppose(self, path: Path | None = None, way: Forwarding = NOWHERE) -> None:
+        """Be a route of ours somewhere with this best path and this way out: only what these say may be asked."""
+        self._foreign, self._asked, self._path, self.forwarding = None, True, path, way

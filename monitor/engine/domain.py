@@ -160,42 +160,27 @@ class DomainTable:
 
         None too where a peer holds several paths.
         """
-        outcomes_of, peer_of = self._outcomes[family].get, self.peer_of_best(family)
+        outcomes_of = self._outcomes[family].get
         held_by = {peer: self.view(table, family).get for peer, table in self.peers.items()}
         holders: dict[int, Callable[[PrefixKey], Held | None]] = {id(None): _nothing}
+        """What the peer of the best path holds, by the identity of the outcomes: they are interned, and few."""
 
         def chosen(keys: Sequence[PrefixKey]) -> list[Path | None]:
             found = list(map(outcomes_of, keys))
-            names = list(map(id, found))
-            for name, key in dict(zip(names, keys, strict=True)).items():
-                if name not in holders:
-                    peer = peer_of(key)
-                    holders[name] = _nothing if peer is None else held_by.get(peer, _nothing)
-            held = [holders[name](key) for name, key in zip(names, keys, strict=True)]
+            tellers = list(map(holders.get, map(id, found)))
+            if None in tellers:
+                for name, outcomes in dict(zip(map(id, found), found, strict=True)).items():
+                    if name not in holders:
+                        best = next((outcome.peer for outcome in outcomes or () if outcome.best), None)
+                        holders[name] = _nothing if best is None else held_by.get(best, _nothing)
+                tellers = list(map(holders.get, map(id, found)))
+            held = [holds(key) for holds, key in zip(tellers, keys, strict=True)]  # type: ignore[misc]
+            if set(map(type, held)) == {Path}:
+                return held  # type: ignore[return-value]
+            # A named tuple is a tuple too: one path is told apart from several by its type.
             return [path if isinstance(path, Path) else None for path in held]
 
         return chosen
-
-    def peer_of_best(self, family: Family) -> Callable[[PrefixKey], PeerId | None]:
-        """Return what tells whose path is the best of a prefix, as it was chosen last, for peers that have one path each.
-
-        None where no path was, or where a peer has several.  It is good until others have their turn.
-        """
-        outcomes_of = self._outcomes[family].get
-        known: dict[int, PeerId | None] = {}
-        """By the identity of the outcomes: they are interned, and few."""
-
-        def peer_of(key: PrefixKey) -> PeerId | None:
-            outcomes = outcomes_of(key)
-            if outcomes is None:
-                return None
-            name = id(outcomes)
-            if name not in known:
-                best = next((outcome.peer for outcome in outcomes if outcome.best), None)
-                known[name] = best if sum(outcome.peer == best for outcome in outcomes) == 1 else None
-            return known[name]
-
-        return peer_of
 
     def kept_out(self, family: Family, key: PrefixKey) -> list[Path]:
         """Return the paths that the limit of their peer keeps out."""

@@ -18,8 +18,8 @@ from programmer.route import Family, PrefixKey
 Place = PrefixKey | tuple[PrefixKey, int]
 """One route within one family of one table: the key of a route of ours, or key and metric of a foreign one."""
 
-LARGEST = 4096
-"""Places that may stay together in one bucket: sorting them takes a millisecond or two, and is done once."""
+LARGEST = 6144
+"""Places that may stay together in one bucket: sorting them takes some milliseconds, and is done once."""
 
 MERGED = 1500
 """Places up to which small buckets become one."""
@@ -32,7 +32,7 @@ FOREIGN = 0xFF
 
 _ADDRESS = itemgetter(slice(1, None))
 _FIRST = itemgetter(1)
-_SPANS = tuple(1 + ((length + 7) >> 3) for length in range(129))
+SPANS = tuple(1 + ((length + 7) >> 3) for length in range(129))
 """Octets of a key by its length."""
 
 
@@ -137,7 +137,7 @@ class PrefixOrder:
     def _record(self, number: int, index: int) -> Place:
         """Return the place at an index of a bucket that is sorted."""
         packed, at = self._packed[number], index * self._stride
-        key = packed[at : at + _SPANS[packed[at]]]
+        key = packed[at : at + SPANS[packed[at]]]
         if self.mixed and packed[at + self._width]:
             return key, int.from_bytes(packed[at + self._width + 1 : at + self._stride], "big")
         return key
@@ -169,7 +169,7 @@ class PrefixOrder:
 def _unpack(packed: bytes) -> list[Place]:
     """Return the places in the octets of an unsorted bucket."""
     found: list[Place] = []
-    at, end, spans = 0, len(packed), _SPANS
+    at, end, spans = 0, len(packed), SPANS
     while at < end:
         length = packed[at]
         if length == FOREIGN:

@@ -46,6 +46,8 @@ class PeerTable:
     expired: bool = False
     announced: int = 0
     withdrawn: int = 0
+    lost: int = 0
+    """How many prefixes were taken out; it only grows.  As long as it stands, and nothing is added, a walk through them goes on."""
 
     @classmethod
     def of(cls, peer: Peer) -> "PeerTable":
@@ -130,6 +132,7 @@ class PeerTable:
             table[key] = others[0]
         else:
             del table[key]
+            self.lost += 1
         return True
 
     def reject(self, family: Family, key: PrefixKey, path: Path) -> bool:
@@ -166,6 +169,7 @@ class PeerTable:
     def complete(self, family: Family, proof: str) -> set[PrefixKey]:
         """The table has been told: returns the keys of the paths that are gone because they were not."""
         gone = self.unconfirmed.pop(family, set())
+        self.lost += len(gone)
         for key in gone:
             self.paths[family].pop(key, None)
         for key in [key for of, key in self.untold if of is family]:
@@ -175,6 +179,11 @@ class PeerTable:
         self.proof[family] = proof
         self.retained.discard(family)
         return gone
+
+    def drop(self, family: Family) -> None:
+        """Drop the paths of one family."""
+        self.lost += len(self.paths[family])
+        self.paths[family].clear()
 
     def forget(self) -> dict[Family, set[PrefixKey]]:
         """Drop everything; returns the keys that were held."""

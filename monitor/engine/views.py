@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 from monitor.engine.columns import COLUMNS, OF_PATHS
 from monitor.engine.core import Engine
-from monitor.engine.ordering import Place
+from monitor.engine.ordering import Place, PrefixOrder
+from monitor.engine.pool import Pool
 from monitor.engine.sorting import Permutation, sort
-from monitor.engine.walk import Asked, Segment, TableName, walk
+from monitor.engine.walk import Asked, Segment, TableName, walk, whole_tables
 from monitor.errors import Stale
 from programmer.route import Family, TableId
 
@@ -74,9 +75,10 @@ class RouteView:
         self._counters = {name: state.changes for name, state in engine.reconciler.tables.items()}
         self._told = told(engine)
         try:
-            await walk(engine, self.asked, self.made_at, self.segments)
+            if not self.sort or not whole_tables(self.asked):
+                await walk(engine, self.asked, self.made_at, self.segments)
             if self.sort:
-                self.permutation = await sort(engine, self.segments, self.sort, descending=self.descending)
+                self.permutation = await sort(engine, self.asked, self.segments, self.sort, descending=self.descending)
         finally:
             # What it remembers would keep attribute sets alive that nobody announces any more.
             self.asked.query.forget()
@@ -96,11 +98,11 @@ class RouteView:
         return changed + gone
 
     def places(self, first: int, count: int) -> list[tuple[Segment, Place]]:
-        """Return the places in at most *count* rows from *first* on."""
+        """Return the places in at most *count* rows from *first* on; none while whole tables are being sorted."""
         total = self.total
         end = min(first + count, total)
         if self.permutation is not None:
-            return [self._at(row) for row in self.permutation.rows[first:end]]
+            return [self._at(row) for row in self.permutation.window(first, end)]
         if not self.descending or self.sort:
             return self._rows(first, end)
         return self._rows(total - end, total - first)[::-1]
@@ -110,7 +112,7 @@ class RouteView:
         offset = 0
         for segment in self.segments:
             size = len(segment.order)
-            if first < offset + size and end > offset:
+            if first < offset + size and end > offset and isinstance(segment.order, PrefixOrder):
                 start = max(0, first - offset)
                 found += [(segment, place) for place in segment.order.slice(start, end - offset - start)]
             offset += size
@@ -130,13 +132,18 @@ class RouteView:
         """
         row, there = 0, False
         for segment in self.segments:
-            if (segment.table, segment.family) < (table, family):
+            if isinstance(segment.order, Pool):
+                number = segment.order.find(place) if (segment.table, segment.family) == (table, family) else None
+                if number is not None and self.permutation is not None:
+                    return self.permutation.place_of(row + number), True
+                row += len(segment.order)
+            elif (segment.table, segment.family) < (table, family):
                 row += len(segment.order)
             elif (segment.table, segment.family) == (table, family):
                 index, there = segment.order.find(place)
                 row += index
-        if self.permutation is not None:
-            return (self.permutation.places[row], True) if there else (None, False)
+        if self.sort and (self.permutation is not None or whole_tables(self.asked)):
+            return None, False
         if not self.descending or self.sort:
             return row, there
         return self.total - row - there, there

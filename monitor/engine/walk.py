@@ -1,25 +1,23 @@
 """The walk that makes a view: which routes belong to it, in prefix order, found in short slices."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from monitor.engine.bypath import by_path, trait_of
+from monitor.engine.bypath import by_path
 from monitor.engine.core import Engine
 from monitor.engine.cursor import Cursor
 from monitor.engine.ordering import STEP, Gathering, Place, PrefixOrder, buckets_of
+from monitor.engine.pool import Pool
 from monitor.engine.rows import EVERYTHING, named_places
+from monitor.engine.scan import can_scan, scan
 from monitor.engine.slices import Turns, finished
 from monitor.filter import FilterRow, PrefixBounds, Query, Relation
-from monitor.rib.path import Path
 from programmer.reconciler import TableState
 from programmer.route import Family, PrefixKey, TableId, family_of
 
 LOOKED_AT = 64
 """Rows that are looked at before the clock is."""
-
-MOST_REMEMBERED = 65_536
-"""Answers that a walk remembers."""
 
 TableName = tuple[TableId, Family]
 
@@ -37,7 +35,23 @@ class Segment(NamedTuple):
 
     table: TableId
     family: Family
-    order: PrefixOrder
+    order: PrefixOrder | Pool
+
+
+def whole_tables(asked: Asked) -> bool:
+    """Say whether every route of each table of ``tables_of`` belongs to the view."""
+    return asked.query == EVERYTHING and not asked.problems
+
+
+def tables_of(engine: Engine, asked: Asked) -> Iterator[tuple[TableName, TableState, str]]:
+    """Yield the tables that can have routes for a view, in its order, and of which domain these have to be where that matters."""
+    bounds = asked.query.prefix_bounds()
+    for name, state in sorted(engine.reconciler.tables.items()):
+        sharing = sum(item.config.table == name[0] for item in engine.domains.values())
+        if asked.domain and sharing < 2 and engine.domain_of_table(name[0]) != asked.domain:
+            continue
+        if bounds is None or any(family_of(prefix) is name[1] for prefix in bounds.prefixes):
+            yield name, state, asked.domain if sharing > 1 else ""
 
 
 async def walk(engine: Engine, asked: Asked, now: float, segments: list[Segment]) -> None:
@@ -45,77 +59,36 @@ async def walk(engine: Engine, asked: Asked, now: float, segments: list[Segment]
 
     *now* is in seconds since the epoch, for ages.
     """
-    turns = Turns()
-    bounds = asked.query.prefix_bounds()
-    matches = None if asked.query == EVERYTHING else asked.query.matches
-    trait = trait_of(asked.query) if matches is not None else None
-    for name, state in sorted(engine.reconciler.tables.items()):
-        sharing = sum(item.config.table == name[0] for item in engine.domains.values())
-        if asked.domain and sharing < 2 and engine.domain_of_table(name[0]) != asked.domain:
+    turns, query = Turns(), asked.query
+
+    def fits(row: FilterRow) -> bool:
+        return query.matches(row, now)
+
+    for name, state, domain in tables_of(engine, asked):
+        if query != EVERYTHING and can_scan(query) and not domain and not asked.problems:
+            found = await by_path(engine, state, query, fits, turns)
+            if found is None:
+                found = await scan(engine, state, query, fits, turns)
+            segments.append(Segment(*name, found))
             continue
-        if bounds is not None and not any(family_of(prefix) is name[1] for prefix in bounds.prefixes):
-            continue
-        if trait is not None and matches is not None and sharing == 1 and not asked.problems:
-            found_by_path = await by_path(engine, state, trait, lambda row: matches(row, now), turns)
-            if found_by_path is not None:
-                segments.append(Segment(*name, found_by_path))
-                continue
-        candidates = await _candidates(state, asked.problems, bounds, turns)
-        domain = asked.domain if sharing > 1 else ""
-        if matches is None and not domain:
+        candidates = await _candidates(state, asked.problems, query.prefix_bounds(), turns)
+        if query == EVERYTHING and not domain:
             segments.append(Segment(*name, candidates))
             continue
         chosen = PrefixOrder(name[1], mixed=candidates.mixed)
         segments.append(Segment(*name, chosen))
         cursor = Cursor(engine, state)
-        choose = _choosing(cursor, matches or _any, now, domain, trait)
         for head, bucket in buckets_of(candidates):
-            found: list[Place] = []
+            fitting: list[Place] = []
             for start in range(0, len(bucket), LOOKED_AT):
-                found += choose(bucket[start : start + LOOKED_AT])
+                fitting += [
+                    place
+                    for place in bucket[start : start + LOOKED_AT]
+                    if cursor.move(place) and (not domain or cursor.domain == domain) and fits(cursor)
+                ]
                 if await turns.pause():
                     cursor.prepare()
-            chosen.append(head, found)
-
-
-def _any(_row: FilterRow, _now: float) -> bool:
-    """Match every row."""
-    return True
-
-
-def _choosing(
-    cursor: Cursor,
-    matches: Callable[[FilterRow, float], bool],
-    now: float,
-    domain: str,
-    trait: Callable[[Path], object] | None,
-) -> Callable[[Sequence[Place]], list[Place]]:
-    """Return what chooses those places that match, and are of *domain* if that is not empty."""
-
-    def fits(place: Place) -> bool:
-        return cursor.move(place) and (not domain or cursor.domain == domain) and matches(cursor, now)
-
-    if trait is None or domain:
-        return lambda places: [place for place in places if fits(place)]
-    known: dict[object, bool] = {}
-
-    def choose(places: Sequence[Place]) -> list[Place]:
-        found: list[Place] = []
-        for place in places:
-            path = cursor.lone_path(place) if isinstance(place, bytes) else None
-            if path is None:
-                fit = fits(place)
-            else:
-                part = trait(path)
-                answer = known.get(part)
-                fit = fits(place) if answer is None else answer
-                if answer is None and len(known) < MOST_REMEMBERED:
-                    known[part] = fit
-            if fit:
-                found.append(place)
-        return found
-
-    return choose
+            chosen.append(head, fitting)
 
 
 async def _candidates(state: TableState, problems: bool, bounds: PrefixBounds | None, turns: Turns) -> PrefixOrder:  # noqa: FBT001

@@ -89,6 +89,8 @@ class TableState:
     """What others did to routes of ours, until the journal has it."""
     changes: int = 0
     """How often a route may have changed in what is desired, what is installed, or what lies between; it only grows."""
+    turnover: int = 0
+    """How often a prefix came into what is desired, or went; it only grows.  As long as it stands, a walk through that goes on."""
     _written: deque[tuple[float, int, int]] = field(default_factory=deque)
     _filed_meanwhile: set[PrefixKey] | None = None
     _told_meanwhile: list[RouteEvent] | None = None
@@ -108,12 +110,14 @@ class TableState:
 
     def want(self, key: PrefixKey, value: Forwarding | None) -> None:
         """Set what is desired at *key*."""
+        held = self.desired.get(key)
+        if (held is None) is not (value is None):
+            self.turnover += 1
+        if value is None or held != value:
+            self.failures.pop(key, None)
         if value is None:
             self.desired.pop(key, None)
-            self.failures.pop(key, None)
         else:
-            if self.desired.get(key) != value:
-                self.failures.pop(key, None)
             self.desired[key] = value
         self._file(key)
 

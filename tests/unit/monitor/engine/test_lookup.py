@@ -7,7 +7,7 @@ import pytest
 
 from monitor.engine import lookup
 from programmer.route import NextHop, TableId, forwarding
-from tests.unit.monitor.engine.test_views import CLUSTER, STORAGE, Node, on_node
+from tests.unit.monitor.engine.viewing import CLUSTER, STORAGE, Node, on_node
 
 RULED = {
     "storage": STORAGE | {"rules": [{"priority": 1200, "to": "10.0.0.0/8"}]},

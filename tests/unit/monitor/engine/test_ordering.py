@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from monitor.engine import ordering
 from monitor.engine.ordering import Gathering, Place, PrefixOrder, buckets_of, key_of_place, place_order
-from programmer.route import Family, PrefixKey, key_of, sort_key
+from monitor.engine.pool import Pool
+from programmer.route import Family, PrefixKey, covering_key, host_key, key_of, sort_key
 
 Drawn = tuple[Family, set[PrefixKey], set[tuple[PrefixKey, int]]]
 
@@ -68,21 +69,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ordering, "LARGEST", 4)
     monkeypatch.setattr(ordering, "MERGED", 3)
     monkeypatch.setattr(ordering, "STEP", 5)
-
-
-@settings(deadline=None)
-@given(places(), st.integers())
-def test_what_is_taken_twice_stands_there_once(drawn: Drawn, seed: int) -> None:
-    family, ours, foreign = drawn
-    dice = random.Random(seed)
-    gathering = Gathering(family, repeated=True)
-    for part in (sorted(ours), dice.sample(sorted(ours), len(ours) // 2)):
-        gathering.add(part)
-    for other in (sorted(foreign), dice.sample(sorted(foreign), len(foreign) // 2)):
-        gathering.add_foreign(other)
-    order, once = end_of(gathering.arranging()), made(family, ours, foreign)
-    assert order.slice(0, 200) == once.slice(0, 200)
-    assert len(order) == len(once) == len(ours) + len(foreign)
 
 
 @settings(deadline=None)
@@ -152,3 +138,22 @@ def test_an_index_beyond_the_end_is_an_error() -> None:
     with pytest.raises(IndexError):
         order[1]
     assert made(Family.IPV4, []).find(b"\x08\x0a") == (0, False)
+
+
+@settings(deadline=None)
+@given(places(), st.randoms(use_true_random=False))
+def test_a_pool_knows_each_place_by_its_number_and_how_they_compare(drawn: Drawn, dice: random.Random) -> None:
+    family, ours, foreign = drawn
+    taken: list[Place] = [*sorted(ours), *sorted(foreign)]
+    dice.shuffle(taken)
+    pool = Pool(family, mixed=bool(foreign))
+    for start in range(0, len(taken), 7):
+        pool.take(taken[start : start + 7])
+    assert [pool[number] for number in range(len(pool))] == taken
+    assert [pool.find(place) for place in taken] == list(range(len(taken)))
+    assert [pool[number] for number in sorted(range(len(pool)), key=pool.rank)] == put_in_order(ours, foreign)
+    others = {
+        covering_key(host_key(dice.randbytes(family.bits >> 3)), dice.randint(0, family.bits)) for _ in range(20)
+    } - ours
+    assert not any(pool.find(place) is not None for place in others)
+    assert pool.find((b"\0", 77)) is None

@@ -5,7 +5,7 @@ from typing import Any
 
 from monitor.engine.rates import MOST_BINS, Rates
 from monitor.rib.path import PeerId
-from tests.unit.monitor.engine.test_views import IPV4, Node, on_node
+from tests.unit.monitor.engine.viewing import IPV4, Node, on_node
 
 
 @dataclass
