@@ -268,6 +268,9 @@ async def _reload_on(hang_up: asyncio.Event, control: EngineControl) -> None:
 async def _say_when_ready(engine: Engine) -> None:
     async for ready in readiness(engine):
         log.info("ready" if ready else "not ready: a domain is not completely known; nothing is removed")
+        if ready:
+            # What is known by now stays for long: a collection that walked through it would stop everything for a second.
+            gc.freeze()
 
 
 async def readiness(engine: Engine) -> AsyncIterator[bool]:

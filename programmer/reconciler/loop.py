@@ -484,6 +484,11 @@ class Reconciler:
         written: dict[tuple[TableId, Family], list[int]] = {}
         for operation, result in zip(batch, results, strict=True):
             name = operation.table, operation.family
+            if result is OVERTAKEN:
+                applied.left_out.append((operation, CHANGED_MEANWHILE))
+                applied.stale += 1
+                self._doubt([name])
+                continue
             state = self.tables.get(name)
             if state is not None:
                 state.answered(operation, result.errno, result.message, now)
