@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-from monitor.text.plandoc import requirement
+from monitor.text.requirement import requirement
 from monitor.text.screen import Document, changes, mapping, objects, short_digest, texts
 from monitor.text.table import NOTHING, Page, clean, duration, moment, number
 

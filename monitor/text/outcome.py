@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from monitor.text.plandoc import requirement
+from monitor.text.requirement import requirement
 from monitor.text.screen import Document, changes, mapping, objects, plan_name, texts
 from monitor.text.table import Page, clean, moment, number, operations
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from monitor.text.requirement import requirement
 from monitor.text.screen import Document, changes, mapping, objects, plan_name, texts
 from monitor.text.table import clean, duration, moment, number, operations
 
@@ -270,20 +271,6 @@ def _left_out(document: Document, most: int) -> Iterator[Block]:
         rows.append((number(count), f"{clean(reason)}{': ' if words else ''}{words}"))
     if rows:
         yield Notes(rows)
-
-
-def requirement(document: object) -> str:
-    """Return what a plan asks for: ``2 people, 1 of net-ops; a ticket that matches ^CHG-``; nothing where it is not known."""
-    wanted = mapping(document)
-    if not wanted:
-        return ""
-    people = wanted.get("people")
-    words = [f"{number(people)} {'person' if people == 1 else 'people'}"]
-    words[0] += "".join(f", {number(count)} of {clean(name)}" for name, count in mapping(wanted.get("groups")).items())
-    words += [f"a ticket that matches {ticket}" for ticket in texts(wanted.get("tickets"))]
-    if denied := wanted.get("denied"):
-        words.append(f"{number(denied)} denied by a rule, so only --break-glass releases it")
-    return "; ".join(words)
 
 
 def _approvals(document: Document) -> Iterator[Block]:

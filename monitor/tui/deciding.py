@@ -4,9 +4,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import MonitorError
-from monitor.ports import Endorsement
 from monitor.text.moment import span
-from monitor.text.plandoc import requirement
+from monitor.text.requirement import requirement
 from monitor.text.table import clean, duration, moment, number
 from monitor.tui.cells import changes, mark, until, value
 from monitor.tui.desk import Desk
@@ -17,6 +16,7 @@ from monitor.tui.pane import language
 from monitor.tui.panes.plantold import voice
 
 if TYPE_CHECKING:
+    from monitor.ports import Endorsement
     from monitor.tui.app import BgpmonApp
 
 ROOM = 72
@@ -33,6 +33,13 @@ def fact(label: str, *value: Any) -> Line:
 def block(document: Document) -> str:
     """Return the first block of a plan's digest, which is typed to decide about it."""
     return str(document.get("short") or document.get("digest") or "")[:4]
+
+
+def _endorsement(*, ticket: str = "", comment: str = "", name: str = "") -> "Endorsement":
+    # It comes with the client, which is loaded after the first frame.
+    from monitor.ports import Endorsement  # noqa: PLC0415 - see above
+
+    return Endorsement(ticket=ticket, comment=comment, name=name)
 
 
 def span_error(text: str) -> str:
@@ -183,7 +190,7 @@ class Decider:
         digest = str(document["digest"])
 
         async def act(values: dict[str, str]) -> str:
-            with_it = Endorsement(ticket=values["ticket"], comment=values["comment"], name=self._desk.name)
+            with_it = _endorsement(ticket=values["ticket"], comment=values["comment"], name=self._desk.name)
             answer = await self._desk.link.tell("approve", digest=digest, endorsement=with_it)
             state = str(answer.get("state"))
             words = f"plan #{clean(document.get('number'))} is {state}"
@@ -213,7 +220,7 @@ class Decider:
 
         async def act(values: dict[str, str]) -> str:
             await self._desk.link.tell(
-                "reject", digest=digest, reason=values["reason"], endorsement=Endorsement(name=self._desk.name)
+                "reject", digest=digest, reason=values["reason"], endorsement=_endorsement(name=self._desk.name)
             )
             return f"plan #{clean(document.get('number'))} is rejected"
 
@@ -269,7 +276,7 @@ class Decider:
         progress = document.get("progress") or {}
 
         async def act(_: dict[str, str]) -> str:
-            await self._desk.link.tell("confirm", digest=digest, endorsement=Endorsement(name=self._desk.name))
+            await self._desk.link.tell("confirm", digest=digest, endorsement=_endorsement(name=self._desk.name))
             return f"plan #{clean(document.get('number'))} is confirmed: it stays"
 
         bad = [item for item in document.get("probes") or [] if item.get("verdict") not in ("ok", "recovered")]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from monitor.text.plandoc import requirement
+from monitor.text.requirement import requirement
 from monitor.text.table import clean, duration, number, operations
 from monitor.tui.cells import PLAN_TOKENS, RISK_TOKENS, clock_time, mark, seconds_of, until, value
 from monitor.tui.column import Row
