@@ -5,6 +5,7 @@ bytes showed is found out afterwards.  "shown" is when the screen had what the k
 """
 
 import asyncio
+import compileall
 import contextlib
 import json
 import math
@@ -298,6 +299,9 @@ async def running_daemon(routes: int, place: Path) -> AsyncIterator[tuple[Daemon
 async def terminal(routes: int) -> AsyncIterator[str]:
     """Yield the figures, line by line."""
     yield f"the terminal UI: {routes:,} routes, {CHURN:,} changes a second unless it says otherwise"
+    # An installation has its bytecode; a checkout need not.
+    for package in ("monitor", "programmer"):
+        compileall.compile_dir(Path(__file__).parents[1] / package, quiet=2)
     with tempfile.TemporaryDirectory(prefix="bb-", dir="/tmp") as place:
         async with running_daemon(routes, Path(place)) as (daemon, said):
             yield f"  the daemon: {said['routes']:,} routes after {said['seconds']:.0f} s, {said['rss_mb']} MB"
@@ -316,7 +320,7 @@ async def terminal(routes: int) -> AsyncIterator[str]:
 @contextlib.asynccontextmanager
 async def opened(daemon: Daemon, columns: int, rows: int) -> AsyncIterator[Typist]:
     """Open the real thing."""
-    argv = [sys.executable, "-m", "monitor"]
+    argv = [str(Path(sys.executable).with_name("bgpmon"))]
     found = Typist(argv, columns, rows, clean_environment(daemon.run_dir))
     try:
         yield found

@@ -13,12 +13,18 @@ choosing    which plan is meant, and whether the person at the terminal means it
 patience    asking the daemon for long, over a restart of it
 """
 
+import gc
 from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``bgpmon`` with *arguments*, by default those of the process; returns the exit status."""
-    # Importing the package, as tools do to look at it, needs no click.
-    from monitor.cli.session import run  # noqa: PLC0415
-
-    return run(arguments)
+    # What is loaded stays: to look for garbage among it would cost every start some milliseconds.
+    gc.disable()
+    try:
+        # Importing the package, as tools do to look at it, needs no click.
+        from monitor.cli.command import bgpmon  # noqa: PLC0415
+        from monitor.cli.session import run  # noqa: PLC0415
+    finally:
+        gc.enable()
+    return run(bgpmon, arguments)

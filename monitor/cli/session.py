@@ -202,15 +202,13 @@ def json_line(document: object) -> str:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=True).replace("\x7f", "\\u007f")
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
-    from monitor.cli.command import bgpmon  # noqa: PLC0415 - it needs the names above
-
+def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
+    """Run the command line from its root *command* on, and return the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        status = bgpmon.main(None if arguments is None else list(arguments), "bgpmon", standalone_mode=False)
+        status = command.main(None if arguments is None else list(arguments), "bgpmon", standalone_mode=False)
         return int(status or ExitCode.DONE)
     except click.ClickException as error:
         say(_usage(error))

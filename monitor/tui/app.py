@@ -3,8 +3,8 @@
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import App, ComposeResult
@@ -15,34 +15,22 @@ from textual.widgets import ContentSwitcher
 from monitor.errors import MonitorError
 from monitor.text.table import clean, duration, number
 from monitor.tui import bars
-from monitor.tui.commands import Commander
-from monitor.tui.deciding import Decider
 from monitor.tui.desk import Desk
-from monitor.tui.dialogs.choice import Choice
-from monitor.tui.dialogs.decision import Decision
-from monitor.tui.dialogs.palette import Palette
-from monitor.tui.dialogs.text import TextScreen
-from monitor.tui.general import GeneralActions
+from monitor.tui.dialogs.dialog import Dialog
 from monitor.tui.keys import sign
 from monitor.tui.line import Line, cut, line
 from monitor.tui.lines import Lines, Painter
 from monitor.tui.link import Link
 from monitor.tui.looks import Looks
 from monitor.tui.pane import Pane
-from monitor.tui.panes.domains import DomainsPane
-from monitor.tui.panes.events import EventsPane
-from monitor.tui.panes.health import HealthPane
-from monitor.tui.panes.lookup import LookupPane
 from monitor.tui.panes.overview import OverviewPane
-from monitor.tui.panes.peers import PeersPane
-from monitor.tui.panes.plan import PlanPane
-from monitor.tui.panes.route import RoutePane
-from monitor.tui.panes.routes import RoutesPane
 from monitor.tui.prompt import Prompt
 from monitor.tui.registry import TABLE, Action, at
-from monitor.tui.tables import TableActions
-from monitor.tui.typing import Typing
 from monitor.tui.word import Word
+
+if TYPE_CHECKING:
+    from monitor.tui.dialogs.text import TextScreen
+    from monitor.tui.furniture import Hands
 
 SMALLEST = (40, 8)
 """Columns and rows below which there is only a summary."""
@@ -54,15 +42,6 @@ TICK_SECONDS = 1.0
 
 SAID_SECONDS = 8.0
 """How long something that was said stays in the footer."""
-
-
-SCREENS: dict[str, Callable[[Desk], Pane]] = {
-    "overview": OverviewPane, "peers": PeersPane, "domains": DomainsPane, "routes": RoutesPane, "plan": PlanPane,
-    "events": EventsPane, "lookup": LookupPane, "health": HealthPane, "route": RoutePane,
-}  # fmt: skip
-"""What makes each screen, by its name."""
-
-DIALOGS = (Decision, Choice, Palette, TextScreen)
 
 
 class Frame(Screen[None]):
@@ -99,11 +78,8 @@ class BgpmonApp(App[int]):
             frame=self.draw_frame,
             ask_status=self._ask_status,
         )
-        self._tables = TableActions(self, self.desk)
-        self._decider = Decider(self, self.desk)
-        self._commander = Commander(self, self.desk, run_dir)
-        self._typing = Typing(self, self.desk, self._commander)
-        self._general = GeneralActions(self, self.desk)
+        self._hands: Hands | None = None
+        self._run_dir = run_dir
         self._begin = first
         self._begun = begun
         self._idle, self.unlocked_seconds, self.admin = idle, unlocked, admin
@@ -134,7 +110,7 @@ class BgpmonApp(App[int]):
         name = self._begin[0]
         with ContentSwitcher(initial=name, id="panes"):
             # The others come when this one is on the screen: they would be a quarter of the time until it is.
-            yield SCREENS[name](self.desk)
+            yield OverviewPane(self.desk) if name == "overview" else screens()[name](self.desk)
         yield Vertical(Lines(self.painter, id="small-text"), id="small")
         yield Lines(self.painter, id="rule-bottom")
         yield Prompt(self.painter)
@@ -143,8 +119,6 @@ class BgpmonApp(App[int]):
     def on_mount(self) -> None:
         """Begin."""
         self.set_class(self.painter.looks.ascii, "-ascii")
-        self.prompt.complete = self._typing.complete
-        self.prompt.told = self._typing.prompted
         self.prompt.drawn = self.draw_frame
         self.set_interval(TICK_SECONDS, self._tick)
         self.draw_frame()
@@ -161,10 +135,12 @@ class BgpmonApp(App[int]):
         self.call_after_refresh(self._furnish)
 
     async def _furnish(self) -> None:
-        """Build the other screens."""
+        """Build the other screens, and all that the keys need."""
         if self._ends:
             return
-        others = [kind(self.desk) for name, kind in SCREENS.items() if name != self._begin[0]]
+        typing = self.hands.typing
+        self.prompt.complete, self.prompt.told = typing.complete, typing.prompted
+        others = [kind(self.desk) for name, kind in screens().items() if name != self._begin[0]]
         for pane in others:
             pane.display = False
         await self.query_one("#panes", ContentSwitcher).mount(*others)
@@ -176,6 +152,15 @@ class BgpmonApp(App[int]):
         await self.link.close()
 
     # Parts
+
+    @property
+    def hands(self) -> "Hands":
+        """Who does what the keys say."""
+        if self._hands is None:
+            from monitor.tui.furniture import Hands  # noqa: PLC0415 - the first frame does without
+
+            self._hands = Hands(self, self.desk, self._run_dir)
+        return self._hands
 
     @property
     def pane(self) -> Pane:
@@ -311,11 +296,11 @@ class BgpmonApp(App[int]):
     def go(self, name: str, **what: Any) -> None:
         """Open a screen, or do what stands under this name in the menu of screens: a command, a dialog, a copy."""
         if name == "command":
-            self._commander.run(str(what["text"]))
+            self.hands.commander.run(str(what["text"]))
         elif name == "copy":
             self.copy(str(what["text"]))
         elif name == "route_beside":
-            self._tables.beside(int(what["by"]))
+            self.hands.tables.beside(int(what["by"]))
         elif name.startswith("dialog_"):
             self._dialog(name.removeprefix("dialog_"), **what)
         else:
@@ -345,17 +330,15 @@ class BgpmonApp(App[int]):
 
     def _dialog(self, name: str, **what: Any) -> None:
         if name == "sign":
-            self.run_worker(self._decider.sign(what["document"]))
+            self.run_worker(self.hands.decider.sign(what["document"]))
         elif name == "freeze":
-            self._decider.freeze(what["document"], str(what.get("filter", "")))
+            self.hands.decider.freeze(what["document"], str(what.get("filter", "")))
         else:
-            getattr(self._decider, name)(what["document"])
+            getattr(self.hands.decider, name)(what["document"])
 
     def do_back(self) -> None:
         """Go back to what was shown before; from nowhere to the overview."""
-        pane = self.pane
-        if isinstance(pane, PlanPane) and pane.listing:
-            pane.listing = False
+        self.pane.listing = False
         if self._trail:
             self._ahead.append(self._here)
             self._open(*self._trail.pop())
@@ -386,7 +369,7 @@ class BgpmonApp(App[int]):
     async def _take_keys(self) -> None:
         while self._keys:
             top = self.screen
-            if not self._began or (isinstance(top, DIALOGS) and not top.ready):
+            if not self._began or (isinstance(top, Dialog) and not top.ready):
                 # It is being built; what was typed for it waits.
                 self.set_timer(0.01, self._take_keys)
                 return
@@ -394,7 +377,7 @@ class BgpmonApp(App[int]):
             if self._said[1]:  # it was there to be read until now
                 self._said = (0.0, "", "")
                 self.call_later(self.draw_frame)
-            if isinstance(top, DIALOGS):
+            if isinstance(top, Dialog):
                 taken = top.take(event)
             elif isinstance(top, Frame):
                 taken = self.prompt.take(event) if self.prompt.is_open else self._take(event)
@@ -406,7 +389,7 @@ class BgpmonApp(App[int]):
     def _take(self, event: events.Key) -> bool:
         """Do what a key means on this screen."""
         pane = self.pane
-        if isinstance(pane, LookupPane) and pane.take(event):
+        if pane.take(event):
             return True
         action = at(pane.places()).get(sign(event))
         if action is not None:
@@ -418,7 +401,7 @@ class BgpmonApp(App[int]):
         if action.changes and not self.link.unlocked:
             self.tell(f"locked: {action.keys[0]} would {action.text.split(':')[0]}; W unlocks this screen")
             return
-        for owner in (self.pane, self, self._general, self._typing, self._tables):
+        for owner in (self.pane, self, self.hands.general, self.hands.typing, self.hands.tables):
             do = getattr(owner, f"do_{action.name}", None)
             if do is not None:
                 do()
@@ -464,7 +447,7 @@ class BgpmonApp(App[int]):
 
     def on_prompt_typed(self, event: Prompt.Typed) -> None:
         """Say whether it makes sense."""
-        self._typing.typed(event)
+        self.hands.typing.typed(event)
 
     def remember(self, name: str, **what: Any) -> None:
         """Note what is shown now, for the way back."""
@@ -486,6 +469,8 @@ class BgpmonApp(App[int]):
 
     def show_text(self, title: str, lines: list[Line]) -> None:
         """Show a text over the screen."""
+        from monitor.tui.dialogs.text import TextScreen  # noqa: PLC0415 - the first frame does without
+
         self.push_screen(TextScreen(self.painter, title, lines))
 
     def copy(self, text: str) -> None:
@@ -510,7 +495,7 @@ class BgpmonApp(App[int]):
 
     def do_hold(self) -> None:
         """Keep what is under the cursor out of plans."""
-        self._decider.hold(self.pane.target() if "/" in self.pane.target() else "")
+        self.hands.decider.hold(self.pane.target() if "/" in self.pane.target() else "")
 
     def do_lookup_here(self) -> None:
         """Look up the address under the cursor."""
@@ -520,8 +505,17 @@ class BgpmonApp(App[int]):
             **({"address": target.split("/")[0].split("%")[0]} if any(sign in target for sign in ".:") else {}),
         )
 
-    def ask_text(self, wait: str) -> TextScreen:
+    def ask_text(self, wait: str) -> "TextScreen":
         """Open an empty text that is filled later."""
+        from monitor.tui.dialogs.text import TextScreen  # noqa: PLC0415 - the first frame does without
+
         screen = TextScreen(self.painter, wait, [], wait=True)
         self.push_screen(screen)
         return screen
+
+
+def screens() -> Mapping[str, Callable[[Desk], Pane]]:
+    """Return what makes each screen, by its name."""
+    from monitor.tui.furniture import SCREENS  # noqa: PLC0415 - the first frame does without
+
+    return SCREENS

@@ -39,6 +39,8 @@ class Pane(Vertical):
         self.loaded_at = 0.0
         self.asked_at = 0.0
         self.failure = ""
+        self.listing = False
+        """Whether a list of what can be shown stands in place of it."""
         self._loading: asyncio.Task[None] | None = None
         self._again = False
 
@@ -59,6 +61,10 @@ class Pane(Vertical):
     def arrive(self, **what: Any) -> None:
         """Be shown, perhaps something of it: what ``go`` was given."""
         self.redraw()
+
+    def take(self, event: Any) -> bool:
+        """Deal with a key that means something else here than anywhere; returns whether that is done."""
+        return False
 
     def places(self) -> tuple[str, ...]:
         """Return the places of ``monitor.tui.registry`` that this is now, the nearest first."""

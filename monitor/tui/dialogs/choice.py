@@ -5,17 +5,17 @@ from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from monitor.text.table import clean
 from monitor.tui.column import Column
+from monitor.tui.dialogs.dialog import Dialog
 from monitor.tui.line import Span, line
 from monitor.tui.lines import Lines, Painter
 from monitor.tui.rows import LocalRows
 from monitor.tui.table import Table
 
 
-class Choice(ModalScreen[str | None]):
+class Choice(Dialog[str | None]):
     """Rows of ``{key, name, text}``; returns the key of the one that was chosen, None for none.
 
     With *several*, space marks rows, and the keys of all marked ones come back, apart by line ends.
@@ -40,7 +40,6 @@ class Choice(ModalScreen[str | None]):
         self._marked = set(marked)
         self._several = several
         self._wide = wide
-        self.ready = False
 
     def compose(self) -> ComposeResult:
         """A title, the list, the keys."""

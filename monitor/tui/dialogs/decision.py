@@ -7,10 +7,10 @@ from typing import Any
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
 from monitor.errors import MonitorError
+from monitor.tui.dialogs.dialog import Dialog
 from monitor.tui.keys import edit
 from monitor.tui.line import Line, line, wrapped
 from monitor.tui.lines import Lines, Painter
@@ -34,7 +34,7 @@ Act = Callable[[dict[str, str]], Awaitable[str]]
 """Does it, with what was filled in, and returns what became of it.  Raises MonitorError."""
 
 
-class Decision(ModalScreen[str | None]):
+class Decision(Dialog[str | None]):
     """What is decided, the fields, and two buttons.  Returns what became of it, None if nothing was done.
 
     The button that does it does nothing until everything is filled in, and says what is missing.  A refusal is shown here, and
@@ -76,7 +76,6 @@ class Decision(ModalScreen[str | None]):
         self._act = act
         self._danger = danger
         self._busy = False
-        self.ready = False
 
     def compose(self) -> ComposeResult:
         """What it is about, the fields, the buttons, and what went wrong."""

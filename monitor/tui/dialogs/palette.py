@@ -6,11 +6,11 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.fuzzy import Matcher
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from monitor.text.table import clean
 from monitor.tui.column import Column
+from monitor.tui.dialogs.dialog import Dialog
 from monitor.tui.keys import edit
 from monitor.tui.line import line
 from monitor.tui.lines import Lines, Painter
@@ -18,7 +18,7 @@ from monitor.tui.rows import LocalRows
 from monitor.tui.table import Table
 
 
-class Palette(ModalScreen[str | None]):
+class Palette(Dialog[str | None]):
     """Rows of ``{key, name, text}``, the best match first; returns the key of the one that was chosen, None for none."""
 
     DEFAULT_CSS = """
@@ -32,7 +32,6 @@ class Palette(ModalScreen[str | None]):
         super().__init__()
         self._painter = painter
         self._items = list(items)
-        self.ready = False
 
     def compose(self) -> ComposeResult:
         """What is looked for, and what was found."""

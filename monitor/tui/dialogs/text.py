@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
+from monitor.tui.dialogs.dialog import Dialog
 from monitor.tui.line import Line, line, plain, spread
 from monitor.tui.lines import Lines, Painter
 
 
-class TextScreen(ModalScreen[None]):
+class TextScreen(Dialog[None]):
     """Lines that can be scrolled; escape leaves."""
 
     DEFAULT_CSS = """
@@ -26,7 +26,6 @@ class TextScreen(ModalScreen[None]):
         self._lines = list(lines)
         self._wait = wait
         self._left = 0
-        self.ready = False
 
     def compose(self) -> ComposeResult:
         """A title, the text, the keys."""

@@ -87,7 +87,6 @@ class PlanPane(Pane):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk, id="plan")
         self.digest = ""
-        self.listing = False
         self.document: dict[str, Any] = {}
         self.plans: list[dict[str, Any]] = []
         self.problems = False

@@ -1,5 +1,8 @@
 """The first moments: who leaves in them leaves without an error."""
 
+import subprocess
+import sys
+
 import pytest
 
 from monitor.tui.app import BgpmonApp
@@ -56,3 +59,15 @@ async def test_the_first_frame_has_the_names_of_the_screens(monkeypatch: pytest.
         await pilot.pause()
     assert ">1 Over  2 Peers" in shown[0]
     assert shown[1:] == ["connected: False"]
+
+
+def test_what_the_first_frame_does_without_is_not_loaded_before_it() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import monitor.tui.app, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert "monitor.tui.panes.overview" in loaded
+    late = {"grpc", "monitor.api.client", "monitor.ports", "monitor.tui.furniture", "monitor.tui.dialogs.decision"}
+    assert late.isdisjoint(loaded)
