@@ -130,8 +130,9 @@ class Feed(Protocol):
     async def window(self, view: int, first: int = 0, count: int = 50, around: str = "", before: int = 0) -> Document:
         """``{view, total, complete, first, at, changes, items}``: *count* rows of a view, 500 at most, as they are now.
 
-        From row *first* on, or from *before* rows above the route whose key is *around*.  Raises Stale for a view that is
-        not there any more: one that nobody looked at for a minute, or of a daemon that was started again.
+        From row *first* on, or from *before* rows above the route whose key is *around*.  A view of whole tables that is still
+        being sorted has a *total* that grows, and no items.  Raises Stale for a view that is not there any more: one that
+        nobody looked at for a minute, or of a daemon that was started again.
         """
 
     async def close_view(self, view: int) -> Document:
