@@ -93,6 +93,8 @@ class WindowRows:
         self._task: asyncio.Task[None] | None = None
         self._opening: asyncio.Task[None] | None = None
         self._asked: dict[str, Any] = {}
+        self._sought: tuple[str, Callable[[int], None]] | None = None
+        """A row that has no place before the view is complete, and who wants to know it."""
         self.view = 0
         self.total = 0
         self.complete = False
@@ -123,9 +125,7 @@ class WindowRows:
     async def _open(self, around: str, then: Callable[[int], None] | None) -> None:
         try:
             head = await self._ask("view", replaces=self.view, wait=0.15, **self._asked)
-            count = self._wanted[1]
-            asked = {"around": around, "before": count // 2} if around else {}
-            page = await self._ask("window", view=head["view"], first=0, count=min(PAGE * 2, 500), **asked)
+            page = await self._around(head["view"], around)
         except MonitorError as error:
             self._failed(error)
             return
@@ -135,11 +135,16 @@ class WindowRows:
         self._places.clear()
         self._old.clear()
         self._take(page)
-        at = page.get("at")
+        self._sought = (around, then) if around and then and not page["complete"] and page.get("at") is None else None
         if then is not None:
-            then(at if isinstance(at, int) else int(page["first"]) if around else 0)
+            then(_place_in(page) if around else 0)
         self._changed()
         self._fetch()
+
+    async def _around(self, view: int, around: str) -> dict[str, Any]:
+        """Ask for the rows around one, or for the first ones."""
+        asked = {"around": around, "before": self._wanted[1] // 2} if around else {}
+        return await self._ask("window", view=view, first=0, count=min(PAGE * 2, 500), **asked)
 
     def _take(self, page: dict[str, Any]) -> None:
         self.total, self.complete = page["total"], page["complete"]
@@ -215,6 +220,13 @@ class WindowRows:
                     continue
                 before = self.total, self.complete
                 self._take(page)
+                if self.complete and self._sought is not None:
+                    (around, then), self._sought = self._sought, None
+                    page = await self._around(view, around)
+                    if view != self.view:
+                        continue
+                    self._take(page)
+                    then(_place_in(page))
                 if number not in self._pages:  # the table has become shorter
                     self._pages[number] = []
                 if number in self._shown() or before != (self.total, self.complete):
@@ -233,3 +245,9 @@ class WindowRows:
         for task in (self._task, self._opening):
             if task is not None:
                 task.cancel()
+
+
+def _place_in(page: dict[str, Any]) -> int:
+    """Return the place of the row that was asked for, or of the first one near it."""
+    at = page.get("at")
+    return at if isinstance(at, int) else int(page["first"])

@@ -168,7 +168,7 @@ class Connection:
 class FakeViews:
     """Views of routes over rows that are given: ``view``, ``window`` and ``close_view`` of a daemon.
 
-    ``found_each`` rows are found between two questions, everything at once for 0: a view that fills.
+    ``found_each`` rows of a view are found, everything for 0: a view that fills.
     """
 
     def __init__(self, rows: list[Document], made_at: str, found_each: int = 0) -> None:

@@ -210,3 +210,30 @@ async def test_a_closed_window_asks_for_nothing_more() -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert asked.calls == []
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_a_row_that_has_no_place_before_the_view_is_complete_is_found_then(there: bool) -> None:
+    asked = Asked(5_000)
+    asked.views.found_each = 2_000
+    key = key_of(asked.views.rows[4_321]) if there else "102 nobody"
+    places: list[int] = []
+
+    def placed(place: int) -> None:
+        places.append(place)
+        asked.rows.need(max(0, place - 10), 30)
+
+    asked.rows.open(key, then=placed)
+    await asked.rests()
+    assert not asked.rows.complete
+    assert len(places) == 1, "somewhere, for now"
+    (view, (items, _)), *_ = asked.views._views.items()
+    asked.views._views[view] = items, len(items)
+    asked.rows.renew()
+    await asked.rests()
+    assert asked.rows.complete
+    assert len(places) == 2
+    assert not there or places[1] == 4_321 == asked.rows.index_of(key)
+    asked.rows.renew()
+    await asked.rests()
+    assert len(places) == 2, "once"
