@@ -212,8 +212,6 @@ class LinuxFib:
 
     async def told(self) -> list[FibEvent]:
         """Return what the kernel has told by now; see ``Fib.told``."""
-        if self._closing:
-            raise FibUnavailable(f"{self.description} is closed")
         return await self._watcher_now().told()
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 
 from programmer.codec import CodecError, EventDecoder
 from programmer.codec.wire import HEADER, RTM_DELROUTE, RTM_NEWROUTE, S32, header_at
+from programmer.errors import FibUnavailable
 from programmer.fib import FibEvent, LinkEvent, OverrunEvent, RouteEvent, RuleEvent
 from programmer.netlink.channel import NOTIFY_BUFFER, RECEIVE_SIZE, open_socket
 from programmer.route import Family, TableId
@@ -85,13 +86,18 @@ class Watcher:
                 yield events
 
     async def told(self) -> list[FibEvent]:
-        """Return what the kernel has told by now and ``events`` has not yielded; see ``Fib.told``."""
+        """Return what the kernel has told by now and ``events`` has not yielded; see ``Fib.told``.
+
+        Raises FibUnavailable when nothing is told any more.
+        """
         for _ in range(
             MOST_WAITING // SLICE
         ):  # more than the socket's buffer holds, so that a flood cannot keep us here
             if self._closed or self._take():
                 break
             await asyncio.sleep(0)
+        if self._closed:
+            raise FibUnavailable("the kernel's notifications have ended: what others change is not seen any more")
         return self._hand_out()
 
     def _hand_out(self) -> list[FibEvent]:

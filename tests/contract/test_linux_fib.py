@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from programmer.errors import DumpInterrupted, NamespaceRefused
+from programmer.errors import DumpInterrupted, FibUnavailable, NamespaceRefused
 from programmer.fib import OK, OverrunEvent, Ownership, RouteEvent, Verb
 from programmer.netlink import LinuxFib, identify_namespace
 from programmer.route import Family, key_of
@@ -222,6 +222,34 @@ class TestOverrun:
 
         await until(lost, what="what waits to be dropped")
         assert await self._first_overrun(linux)
+
+    async def test_a_loss_is_told_before_anything_is_written(self, linux: LinuxStage) -> None:
+        watcher = linux.fib._watcher
+        assert watcher is not None
+        watcher._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._flood(linux, 2000)
+        assert [type(event) for event in await linux.fib.told()] == [OverrunEvent]
+
+    async def test_a_flood_is_told_in_order_and_as_a_whole(self, linux: LinuxStage) -> None:
+        await linux.fib.told()
+        self._flood(linux, 3000)
+        told = [event for event in await linux.fib.told() if isinstance(event, RouteEvent)]
+        assert [event.key for event in told] == [key_of(net(f"20.{i >> 8}.{i & 255}.0/24")) for i in range(3000)]
+
+    async def test_a_socket_that_fails_tells_nothing_and_says_so(self, linux: LinuxStage) -> None:
+        watcher = linux.fib._watcher
+        assert watcher is not None
+        real = watcher._socket
+
+        class Broken:
+            fileno, close = real.fileno, real.close
+
+            def recv_into(self, _buffer: bytearray) -> int:
+                raise OSError(errno.EBADF, "bad file descriptor")
+
+        watcher._socket = Broken()  # type: ignore[assignment]
+        with pytest.raises(FibUnavailable, match="notifications have ended"):
+            await linux.fib.told()
 
     def _flood(self, linux: LinuxStage, count: int) -> None:
         """Change routes while our event loop stands still."""
