@@ -12,7 +12,7 @@ from monitor.engine.text import forwarding_text, moment, operation_document, plu
 from monitor.engine.waiting import waiting_reason
 from monitor.errors import BadRequest
 from monitor.ports import Document
-from monitor.rib.attribute import community_text
+from monitor.rib.attribute import RPKI_WORDS, community_text
 from monitor.rib.decision import best_first
 from monitor.rib.domain import Selection, Verdict
 from monitor.rib.path import Path
@@ -244,7 +244,7 @@ def _path(path: Path, reason: Reason) -> Document:
         "large_communities": [":".join(map(str, item)) for item in attributes.large_communities],
         "received_seconds": max(0, int(time.time()) - path.received_at),
         "stale": path.stale,
-        "rpki": path.rpki.name.lower().replace("_", "-"),
+        "rpki": RPKI_WORDS[path.rpki],
         "best": False,
         "rank": 0,
         "reason": reason.label,

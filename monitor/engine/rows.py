@@ -221,13 +221,15 @@ class Row(RouteValues):
     def document(self, now: float, known: Hops | None = None) -> Document:
         """The row as ``bgpmon routes -o json`` shows it; *now* is in seconds since the epoch, *known* as for ``route_document``."""
         path = self._best()
-        return route_document(self.engine, self, self.forwarding, known) | {
+        document = route_document(self.engine, self, self.forwarding, known)
+        document |= {
             "peer": path.peer.address or None if path else None,
             "as_path": path.attributes.as_path_text if path else None,
             "reason": self.reason,
             "age_seconds": max(0, int(now - path.received_at)) if path else None,
             "protocol": self.protocol,
         }
+        return document
 
 
 def route_document(engine: Engine, row: FilterRow, forwarding: Forwarding, known: Hops | None = None) -> Document:

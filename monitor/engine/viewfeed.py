@@ -16,7 +16,7 @@ from monitor.engine.walk import Asked, Segment, TableName
 from monitor.errors import BadRequest
 from monitor.filter import parse
 from monitor.ports import Document
-from monitor.rib.attribute import Origin, Rpki, community_text
+from monitor.rib.attribute import RPKI_WORDS, Origin, Rpki, community_text
 from programmer.reconciler import TableState
 from programmer.route import Family, TableId, family_of, key_of, text_of
 
@@ -27,7 +27,6 @@ MOST_SHOWN = 500
 """Rows in one window."""
 
 ORIGINS = tuple(origin.name.lower() for origin in sorted(Origin))
-STATES = tuple(state.name.lower().replace("_", "-") for state in sorted(Rpki))
 """Names by number: they are looked up for every row of a window."""
 
 
@@ -157,7 +156,7 @@ def row_document(row: Row, state: TableState, place: Place, now: float, known: H
     links = engine.reconciler.links
     differs = isinstance(place, bytes) and place in state.difference
     document = row.document(now, known)
-    return document | {
+    document |= {
         "key": key_text(state.spec.table, str(document["prefix"]), place),
         "op": row.op,
         "local_pref": attributes.local_pref if attributes else None,
@@ -165,8 +164,9 @@ def row_document(row: Row, state: TableState, place: Place, now: float, known: H
         "origin": ORIGINS[attributes.origin] if attributes else None,
         "path_length": attributes.as_path_length if attributes else None,
         "communities": [community_text(item) for item in attributes.communities] if attributes else [],
-        "rpki": STATES[path.rpki if path else Rpki.NONE],
+        "rpki": RPKI_WORDS[path.rpki if path else Rpki.NONE],
         "description": peer.peer.description if peer else "",
         "now": forwarding_text(links, state.current(row.key)) if differs else None,
         "then": forwarding_text(links, state.desired.get(row.key)) if differs else None,
     }
+    return document

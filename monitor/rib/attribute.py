@@ -35,6 +35,9 @@ class Rpki(enum.IntEnum):
     INVALID = 3
 
 
+RPKI_WORDS = tuple(state.name.lower().replace("_", "-") for state in sorted(Rpki))
+"""What origin validation states are called, by their number."""
+
 AsPath = tuple[tuple[SegmentType, tuple[int, ...]], ...]
 
 _BRACKETS = {

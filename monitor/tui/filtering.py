@@ -9,7 +9,6 @@ from typing import Any
 
 from monitor.filter import FIELDS, NAMES, FilterError, parse
 from monitor.rib.attribute import PathAttributes, Rpki
-from monitor.text.table import clean
 from monitor.tui.cells import seconds_of
 from programmer.route import Address, Family, PrefixKey, family_of, key_of
 
@@ -137,8 +136,3 @@ def completions(text: str, values: Mapping[str, list[str]], screen: str = "route
     fields = [name for name in FIELDS if screen not in KNOWN or name in KNOWN[screen]]
     words = [*fields, "in ", "covers ", "exact ", "and ", "or ", "not "]
     return [text[:start] + found for found in words if found.startswith(word) and found != word]
-
-
-def shown(text: str) -> str:
-    """Return a filter as it may be drawn."""
-    return clean(text) if text else ""

@@ -68,7 +68,6 @@ class Link:
         """When it answered again after it had been lost."""
         self._answered_at = 0.0
         self.status: Document = {}
-        self.status_at = 0.0
         self.events: list[Document] = []
         self._after = 0
         self._closing = False
@@ -171,7 +170,6 @@ class Link:
     async def refresh(self) -> None:
         """Read the status.  Raises MonitorError."""
         self.status = await self.ask("status")
-        self.status_at = self.clock()
 
     async def _follow(self) -> None:
         """Keep the newest records of the journal, for ever."""

@@ -42,7 +42,6 @@ async def test_the_status_is_heard(way: Way) -> None:
     await way.link.refresh()
     assert way.link.up
     assert way.link.status["node"] == node.NODE
-    assert way.link.status_at == way.clock.now
 
 
 async def test_a_daemon_is_lost_once_and_found_once(way: Way) -> None:
