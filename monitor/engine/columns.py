@@ -6,10 +6,11 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from monitor.engine.core import Engine
 from monitor.engine.rows import Row
 from monitor.engine.text import interface_name
 from monitor.rib.attribute import Rpki
-from monitor.rib.path import Path
+from monitor.rib.path import Path, PeerId
 from programmer.fib import Links
 from programmer.route import Forwarding
 
@@ -49,12 +50,25 @@ def _of_path(value_of: Callable[[Path], Value]) -> Callable[[Row], Value]:
     return of_row
 
 
+def _of_peer(value_of: Callable[[Engine, PeerId], Value]) -> Callable[[Row], Value]:
+    def of_row(row: Row) -> Value:
+        path = row.best_path
+        return None if path is None else value_of(row.engine, path.peer)
+
+    return of_row
+
+
 def _of_forwarding(value_of: Callable[[Forwarding, Links], Value]) -> Callable[[Row], Value]:
     return lambda row: value_of(row.forwarding, row.engine.reconciler.links)
 
 
+PEER_COLUMNS: MappingProxyType[str, Callable[[Engine, PeerId], Value]] = MappingProxyType({
+    "peer": lambda _, peer: _address(peer.address),
+    "asn": lambda engine, peer: engine.peers[peer].peer.asn or None if peer in engine.peers else None,
+})  # fmt: skip
+"""Columns that the peer of the best path fills alone."""
+
 PATH_COLUMNS: MappingProxyType[str, Callable[[Path], Value]] = MappingProxyType({
-    "peer": lambda path: _address(path.peer.address),
     "pathlen": lambda path: path.attributes.as_path_length,
     "lp": lambda path: path.attributes.local_pref,
     "med": lambda path: path.attributes.med,
@@ -77,8 +91,7 @@ COLUMNS: MappingProxyType[str, Callable[[Row], Value]] = MappingProxyType({
     "domain": lambda row: row.domain or None,
     "table": lambda row: row.table,
     "metric": _of_forwarding(FORWARDING_COLUMNS["metric"]),
-    "peer": _of_path(PATH_COLUMNS["peer"]),
-    "asn": lambda row: row.asn or None,
+    **{name: _of_peer(PEER_COLUMNS[name]) for name in PEER_COLUMNS},
     **{name: _of_forwarding(FORWARDING_COLUMNS[name]) for name in ("nh", "dev")},
     **{name: _of_path(PATH_COLUMNS[name]) for name in ("pathlen", "lp", "med", "origin", "age")},
     "op": lambda row: _GLYPHS.get(row.op),
@@ -90,5 +103,5 @@ COLUMNS: MappingProxyType[str, Callable[[Row], Value]] = MappingProxyType({
 NAMES = (PREFIX, *COLUMNS)
 """What a view can be sorted by."""
 
-OF_PATHS = frozenset({*PATH_COLUMNS, "asn"})
+OF_PATHS = frozenset({*PATH_COLUMNS, *PEER_COLUMNS})
 """Columns that tell of the best path: they can change where neither route nor membership does."""

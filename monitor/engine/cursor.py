@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from monitor.engine.core import Engine
 from monitor.engine.ordering import Place
 from monitor.engine.rows import Row, best_path
-from monitor.rib.path import Path
+from monitor.rib.path import Path, PeerId
 from programmer.reconciler import TableState
 from programmer.route import Forwarding, PrefixKey
 
@@ -32,6 +32,7 @@ class Cursor(Row):
         "_lone",
         "_lone_domain",
         "_owner",
+        "_peers",
         "_remove",
     )
 
@@ -52,6 +53,7 @@ class Cursor(Row):
         self._chosen = domain.chosen_paths(state.spec.family) if domain else None
         self._owner = domain
         self._lone: Callable[[Sequence[PrefixKey]], list[Path | None]] | None = None
+        self._peers: Callable[[Sequence[PrefixKey]], list[PeerId | None]] | None = None
 
     def move(self, place: Place) -> bool:
         """Stand on *place*; returns False when its route has gone."""
@@ -105,6 +107,14 @@ class Cursor(Row):
         if self._lone is None:
             self._lone = self._owner.lone_paths(self.family)
         return self._lone(keys)
+
+    def best_peers(self, keys: Sequence[PrefixKey]) -> list[PeerId | None]:
+        """Return whose paths are the best of routes of ours without moving there, None for each where that takes longer."""
+        if self._owner is None:
+            return [None] * len(keys)
+        if self._peers is None:
+            self._peers = self._owner.best_peers(self.family)
+        return self._peers(keys)
 
     def suppose(self, path: Path | None = None, way: Forwarding = NOWHERE) -> None:
         """Be a route of ours somewhere with this best path and this way out: only what these say may be asked."""

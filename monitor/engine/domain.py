@@ -182,6 +182,21 @@ class DomainTable:
 
         return chosen
 
+    def best_peers(self, family: Family) -> Callable[[Sequence[PrefixKey]], list[PeerId | None]]:
+        """Return what tells whose path is the best of many prefixes, as it was chosen last; good until others have their turn."""
+        outcomes_of = self._outcomes[family].get
+        known: dict[int, PeerId | None] = {}
+        """By the identity of the outcomes: they are interned, and few."""
+
+        def best(keys: Sequence[PrefixKey]) -> list[PeerId | None]:
+            found = list(map(outcomes_of, keys))
+            for name, outcomes in dict(zip(map(id, found), found, strict=True)).items():
+                if name not in known:
+                    known[name] = next((outcome.peer for outcome in outcomes or () if outcome.best), None)
+            return [known[name] for name in map(id, found)]
+
+        return best
+
     def kept_out(self, family: Family, key: PrefixKey) -> list[Path]:
         """Return the paths that the limit of their peer keeps out."""
         return [

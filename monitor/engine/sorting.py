@@ -11,7 +11,7 @@ from heapq import merge
 from itertools import accumulate
 from typing import Any
 
-from monitor.engine.columns import COLUMNS, FORWARDING_COLUMNS, PATH_COLUMNS, Value
+from monitor.engine.columns import COLUMNS, FORWARDING_COLUMNS, PATH_COLUMNS, PEER_COLUMNS, Value
 from monitor.engine.core import Engine
 from monitor.engine.cursor import Cursor
 from monitor.engine.ordering import LARGEST, STEP, Place
@@ -214,11 +214,11 @@ Valuing = Callable[[Sequence[Any], "list[Forwarding] | None"], tuple[Sequence[Pl
 def _valuing(engine: Engine, state: TableState, column: str, domain: str) -> Valuing:
     """Return what tells which of many rows belong to *domain*, or all, and their values; good until others have their turn.
 
-    What the best path or the way out tells alone is looked up for many routes of ours at once; what is anything else is asked
-    row by row.
+    What the best path, its peer or the way out tells alone is looked up for many routes of ours at once; what is anything else
+    is asked row by row.
     """
     cursor, value_of = Cursor(engine, state), COLUMNS[column]
-    of_path, of_forwarding = PATH_COLUMNS.get(column), FORWARDING_COLUMNS.get(column)
+    of_path, of_forwarding, of_peer = PATH_COLUMNS.get(column), FORWARDING_COLUMNS.get(column), PEER_COLUMNS.get(column)
     links = engine.reconciler.links
 
     def one_by_one(places: Sequence[Any]) -> tuple[Sequence[Place], Sequence[Value]]:
@@ -231,6 +231,11 @@ def _valuing(engine: Engine, state: TableState, column: str, domain: str) -> Val
         paths = cursor.lone_paths(keys) if ways is not None or set(map(type, keys)) == {bytes} else [None]
         return one_by_one(keys) if None in paths else (keys, list(map(of_path, paths)))  # type: ignore[arg-type]
 
+    def by_peer(keys: Sequence[Any], ways: list[Forwarding] | None) -> tuple[Sequence[Place], Sequence[Value]]:
+        peers = cursor.best_peers(keys) if ways is not None or set(map(type, keys)) == {bytes} else [None]
+        values = {peer: of_peer(engine, peer) for peer in set(peers) if peer is not None}  # type: ignore[misc]
+        return one_by_one(keys) if None in peers else (keys, [values[peer] for peer in peers])  # type: ignore[index]
+
     def by_forwarding(keys: Sequence[Any], ways: list[Forwarding] | None) -> tuple[Sequence[Place], Sequence[Value]]:
         if ways is None:
             return one_by_one(keys)
@@ -239,9 +244,9 @@ def _valuing(engine: Engine, state: TableState, column: str, domain: str) -> Val
         known = {name: of_forwarding(way, links) for name, way in dict(zip(names, ways, strict=True)).items()}  # type: ignore[misc]
         return keys, [known[name] for name in names]
 
-    if domain or not (of_path or of_forwarding):
+    if domain or not (of_path or of_forwarding or of_peer):
         return lambda places, _: one_by_one(places)
-    return by_path if of_path else by_forwarding
+    return by_path if of_path else by_peer if of_peer else by_forwarding
 
 
 async def _ordered(values: list[Value], turns: Turns) -> list[Value]:

@@ -14,7 +14,7 @@ from monitor.engine.rows import row_at
 from monitor.engine.slices import Turns
 from programmer.reconciler import TableState
 from programmer.route import Family, TableId, family_of, key_of
-from tests.unit.monitor.engine.viewing import IPV4, Node, in_order, on_node
+from tests.unit.monitor.engine.viewing import CLUSTER, IPV4, STORAGE, Node, in_order, on_node
 
 
 def test_prefix_order_goes_by_table_family_address_and_length() -> None:
@@ -234,6 +234,21 @@ def test_a_prefix_that_comes_for_one_that_goes_disturbs_a_walk_through_what_a_pe
             next(steps)
 
     on_node(play)
+
+
+@pytest.mark.parametrize("column", ["nh", "age", "peer", "asn", "state"])
+def test_the_routes_of_one_domain_of_a_shared_table_are_sorted_alone(column: str) -> None:
+    async def play(node: Node) -> None:
+        alone = ["10.50.0.0/16", "9.9.0.0/16"]
+        node.stage.announce(node.west, alone, node.stage.path(node.west, 950.0))
+        await node.stage.settle()
+        both = await node.keys(sort=column)
+        for domain in ("storage", "cluster"):
+            own = set(await node.keys("", domain))
+            assert own
+            assert await node.keys("", domain, sort=column) == [key for key in both if key in own]
+
+    on_node(play, {"storage": STORAGE, "cluster": CLUSTER | {"table": 101}})
 
 
 def test_while_whole_tables_are_sorted_rows_are_counted_and_none_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
