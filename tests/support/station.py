@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -53,11 +54,23 @@ def _pieces(prefixes: Sequence[str]) -> Iterator[Sequence[str]]:
         yield prefixes[at : at + MOST]
 
 
+def _connect(address: str) -> socket.socket:
+    """Connect; a daemon that has just been started answers its API before its station listens."""
+    began = time.monotonic()
+    while True:
+        try:
+            return socket.create_connection((address, PORT), 10)
+        except ConnectionRefusedError:
+            if time.monotonic() - began > 10:
+                raise
+            time.sleep(0.02)
+
+
 @contextlib.contextmanager
 def connected(node: Namespace, address: str = "127.0.0.1") -> Iterator[Speaker]:
     """Connect to the station from the node's namespace, as the user that runs the tests."""
     identity = identify_namespace(str(node.path))
     with ThreadPoolExecutor(1, initializer=enter, initargs=(identity,)) as thread:
-        connection = thread.submit(socket.create_connection, (address, PORT), 10).result()
+        connection = thread.submit(_connect, address).result()
     with connection:
         yield Speaker(connection)
