@@ -11,7 +11,7 @@ from tests.support.bgpmon import Bgpmon, running_bgpmon
 from tests.support.bmp import counter, initiation, message
 from tests.support.gobgpd import VERSIONS
 from tests.support.site import EAST, NET, OTHER, STATION, Wires, node, ready
-from tests.support.station import Speaker, connected
+from tests.support.station import Speaker, connected, listens
 from tests.support.wait import until
 from tests.support.watch import watching
 
@@ -121,6 +121,7 @@ async def test_nonsense_and_silence_are_closed_and_do_not_keep_a_speaker_out(
     daemon_directory: Path, wires: Wires
 ) -> None:
     async with running_bgpmon(configuration(wires), daemon_directory / "b", ready=False) as bgpmon:
+        await until(lambda: listens(wires.node), what="the station to listen")
         with connected(wires.node) as web:
             web.say(b"GET / HTTP/1.1\r\nHost: node\r\n\r\n")
             await until(web.is_closed, what="a web browser to be turned away")
@@ -142,6 +143,7 @@ async def test_a_stream_that_is_cut_or_broken_deletes_nothing_and_is_told_again(
     daemon_directory: Path, wires: Wires
 ) -> None:
     async with running_bgpmon(configuration(wires), daemon_directory / "b", ready=False) as bgpmon:
+        await until(lambda: listens(wires.node), what="the station to listen")
         with watching(daemon_directory, wires.node) as watch:
             with connected(wires.node) as speaker:
                 all_of_it = speaker.announce(TABLE)
@@ -176,6 +178,7 @@ async def test_a_speaker_that_counts_otherwise_is_to_tell_everything_again(
     daemon_directory: Path, wires: Wires
 ) -> None:
     async with running_bgpmon(configuration(wires), daemon_directory / "b", ready=False) as bgpmon:
+        await until(lambda: listens(wires.node), what="the station to listen")
         with connected(wires.node) as speaker:
             speaker.say(initiation("one"), speaker.peer.up(), speaker.announce(TABLE), speaker.peer.mark())
             await ready(bgpmon)
@@ -191,6 +194,7 @@ async def test_a_speaker_that_counts_otherwise_is_to_tell_everything_again(
 async def test_a_flood_stalls_nobody_and_is_held_in_bounds(daemon_directory: Path, wires: Wires) -> None:
     """The speaker sends faster than the core can follow, and everything over and over; what is asked meanwhile is answered."""
     async with running_bgpmon(configuration(wires), daemon_directory / "b", ready=False) as bgpmon:
+        await until(lambda: listens(wires.node), what="the station to listen")
         with connected(wires.node) as speaker:
             rounds = [speaker.announce(MANY, 64500 + number) for number in range(4)]
             speaker.say(initiation("flood"), speaker.peer.up())

@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -54,16 +53,9 @@ def _pieces(prefixes: Sequence[str]) -> Iterator[Sequence[str]]:
         yield prefixes[at : at + MOST]
 
 
-def _connect(address: str) -> socket.socket:
-    """Connect; a daemon that has just been started answers its API before its station listens."""
-    began = time.monotonic()
-    while True:
-        try:
-            return socket.create_connection((address, PORT), 10)
-        except ConnectionRefusedError:
-            if time.monotonic() - began > 10:
-                raise
-            time.sleep(0.02)
+def listens(node: Namespace) -> bool:
+    """Whether the station listens: a daemon that has just been started answers its API before."""
+    return f":{PORT}" in node.run("ss", "-Hltn").stdout
 
 
 @contextlib.contextmanager
@@ -71,6 +63,6 @@ def connected(node: Namespace, address: str = "127.0.0.1") -> Iterator[Speaker]:
     """Connect to the station from the node's namespace, as the user that runs the tests."""
     identity = identify_namespace(str(node.path))
     with ThreadPoolExecutor(1, initializer=enter, initargs=(identity,)) as thread:
-        connection = thread.submit(_connect, address).result()
+        connection = thread.submit(socket.create_connection, (address, PORT), 10).result()
     with connection:
         yield Speaker(connection)
