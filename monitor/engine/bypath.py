@@ -11,7 +11,6 @@ from typing import Any
 
 from monitor.engine.core import Engine
 from monitor.engine.cursor import Cursor
-from monitor.engine.domain import DomainTable
 from monitor.engine.ordering import Gathering, PrefixOrder
 from monitor.engine.peer import Held, PeerTable
 from monitor.engine.scan import Disturbed, Fits, trait_of, undisturbed
@@ -26,13 +25,10 @@ PART = 512
 
 
 async def by_path(engine: Engine, state: TableState, query: Query, fits: Fits, turns: Turns) -> PrefixOrder | None:
-    """Return the routes of a table whose best path fits; None where they cannot be found by their paths alone.
-
-    The table is one domain's alone.
-    """
+    """Return the routes of a table whose best path fits; None where they cannot be found by their paths alone."""
     trait = trait_of(query)
-    domain = engine.domains.get(engine.domain_of_table(state.spec.table))
     cursor = Cursor(engine, state)
+    domain = cursor.owner
     cursor.suppose(None)
     if trait is None or domain is None or not domain.choosing or fits(cursor):
         # A route without a path matches, too, such as a foreign one.
@@ -40,7 +36,7 @@ async def by_path(engine: Engine, state: TableState, query: Query, fits: Fits, t
     tables = list(domain.peers.values())
     if not all(isinstance(domain.view(table, state.spec.family), dict) for table in tables):
         return None
-    search = _Search(domain, cursor, trait, fits)
+    search = _Search(cursor, trait, fits)
     found = await undisturbed(lambda copied: search.through(tables, turns, copied=copied))
     return await finished(found.arranging(), turns)
 
@@ -48,8 +44,7 @@ async def by_path(engine: Engine, state: TableState, query: Query, fits: Fits, t
 class _Search:
     """A search in the paths of one domain and family."""
 
-    def __init__(self, domain: DomainTable, cursor: Cursor, trait: Callable[[Any], object], fits: Fits) -> None:
-        self._domain = domain
+    def __init__(self, cursor: Cursor, trait: Callable[[Any], object], fits: Fits) -> None:
         self._cursor = cursor
         self._trait = trait
         self._fits = fits

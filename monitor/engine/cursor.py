@@ -31,9 +31,9 @@ class Cursor(Row):
         "_desired",
         "_lone",
         "_lone_domain",
-        "_owner",
         "_peers",
         "_remove",
+        "owner",
     )
 
     def __init__(self, engine: Engine, state: TableState) -> None:
@@ -49,9 +49,9 @@ class Cursor(Row):
         self._add, self._change, self._remove = difference.add, difference.change, difference.remove
         shared = sum(item.config.table == table for item in self.engine.domains.values()) > 1
         self._lone_domain = None if shared else self.engine.domain_of_table(table)
-        domain = self.engine.domains.get(self._lone_domain or "")
-        self._chosen = domain.chosen_paths(state.spec.family) if domain else None
-        self._owner = domain
+        self.owner = self.engine.domains.get(self._lone_domain or "")
+        """The domain whose table it is, None where several share it."""
+        self._chosen = self.owner.chosen_paths(state.spec.family) if self.owner else None
         self._lone: Callable[[Sequence[PrefixKey]], list[Path | None]] | None = None
         self._peers: Callable[[Sequence[PrefixKey]], list[PeerId | None]] | None = None
 
@@ -102,18 +102,18 @@ class Cursor(Row):
 
     def lone_paths(self, keys: Sequence[PrefixKey]) -> list[Path | None]:
         """Return the best paths of routes of ours without moving there, None for each where that takes longer."""
-        if self._owner is None:
+        if self.owner is None:
             return [None] * len(keys)
         if self._lone is None:
-            self._lone = self._owner.lone_paths(self.family)
+            self._lone = self.owner.lone_paths(self.family)
         return self._lone(keys)
 
     def best_peers(self, keys: Sequence[PrefixKey]) -> list[PeerId | None]:
         """Return whose paths are the best of routes of ours without moving there, None for each where that takes longer."""
-        if self._owner is None:
+        if self.owner is None:
             return [None] * len(keys)
         if self._peers is None:
-            self._peers = self._owner.best_peers(self.family)
+            self._peers = self.owner.best_peers(self.family)
         return self._peers(keys)
 
     def suppose(self, path: Path | None = None, way: Forwarding = NOWHERE) -> None:

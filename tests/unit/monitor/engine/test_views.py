@@ -49,6 +49,19 @@ def test_domains_that_share_a_table_are_told_apart() -> None:
     on_node(play, {"storage": STORAGE, "cluster": CLUSTER | {"table": 101, "peers": ["198.51.100.0/28"]}})
 
 
+@pytest.mark.parametrize("filter_text", ["asn=65002", "peer=198.51.100.1", "pathlen<9", "not lp>1", "nh=198.51.100.1"])
+def test_a_filter_finds_the_routes_of_every_domain_of_a_shared_table(filter_text: str) -> None:
+    async def play(node: Node) -> None:
+        node.stage.announce(node.west, ["10.50.0.0/16"], node.stage.path(node.west, 950.0, next_hop="198.51.100.1"))
+        await node.stage.settle()
+        found: Any = await node.stage.feed.routes(filter_text)
+        keys = await node.keys(filter_text)
+        assert "101 10.50.0.0/16" in keys
+        assert sorted(key.split()[1] for key in keys) == sorted(row["prefix"] for row in found["items"])
+
+    on_node(play, {"storage": STORAGE, "cluster": CLUSTER | {"table": 101}})
+
+
 def test_problems_are_what_is_not_as_it_should_be() -> None:
     async def play(node: Node) -> None:
         assert await node.keys(problems=True) == []
