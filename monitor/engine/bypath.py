@@ -6,15 +6,15 @@ peer) is asked about once, and only a route whose path matches is looked up.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import compress, islice
+from itertools import compress
 from typing import Any
 
 from monitor.engine.core import Engine
 from monitor.engine.cursor import Cursor
 from monitor.engine.ordering import Gathering, PrefixOrder
 from monitor.engine.peer import Held, PeerTable
-from monitor.engine.scan import Disturbed, Fits, trait_of, undisturbed
-from monitor.engine.slices import Turns, finished
+from monitor.engine.scan import Fits, asking, trait_of
+from monitor.engine.slices import Turns, finished, parts_of, undisturbed
 from monitor.filter import Query
 from monitor.rib.path import Path
 from programmer.reconciler import TableState
@@ -36,7 +36,7 @@ async def by_path(engine: Engine, state: TableState, query: Query, fits: Fits, t
     tables = list(domain.peers.values())
     if not all(isinstance(domain.view(table, state.spec.family), dict) for table in tables):
         return None
-    search = _Search(cursor, trait, fits)
+    search = _Search(cursor, asking(cursor, trait, fits), fits)
     found = await undisturbed(lambda copied: search.through(tables, turns, copied=copied))
     return await finished(found.arranging(), turns)
 
@@ -44,11 +44,10 @@ async def by_path(engine: Engine, state: TableState, query: Query, fits: Fits, t
 class _Search:
     """A search in the paths of one domain and family."""
 
-    def __init__(self, cursor: Cursor, trait: Callable[[Any], object], fits: Fits) -> None:
+    def __init__(self, cursor: Cursor, answers: Callable[[Sequence[Path]], list[bool]], fits: Fits) -> None:
         self._cursor = cursor
-        self._trait = trait
+        self._answers = answers
         self._fits = fits
-        self._known: dict[object, bool] = {}
 
     async def through(self, tables: Sequence[PeerTable], turns: Turns, *, copied: bool) -> Gathering:
         """Return the routes that match, by what each peer has told."""
@@ -81,41 +80,16 @@ class _Search:
         self, keys: list[PrefixKey], held: list[Any], several: set[PrefixKey]
     ) -> tuple[list[PrefixKey], list[Path]]:
         """Return the keys whose lone path fits, and these; *several* takes those of which more than one path is held."""
-        known, lone = self._known, held
+        lone = held
         if set(map(type, held)) != {Path}:
             # A named tuple is a tuple too: one path is told apart from several by its type.
             alone = [isinstance(found, Path) for found in held]
             several.update(key for key, one in zip(keys, alone, strict=True) if not one)
             keys, lone = list(compress(keys, alone)), list(compress(held, alone))
-        parts = list(map(self._trait, lone))
-        answers = list(map(known.get, parts))
-        if None in answers:
-            for part, path in zip(parts, lone, strict=True):
-                if part not in known:
-                    self._cursor.suppose(path)
-                    known[part] = self._fits(self._cursor)
-            answers = [known[part] for part in parts]
+        answers = self._answers(lone)
         return list(compress(keys, answers)), list(compress(lone, answers))
 
 
 def _parts(table: PeerTable, family: Family, *, copied: bool) -> Iterator[tuple[list[PrefixKey], list[Held]]]:
-    """Yield all keys of a peer and what is held for them, as ``monitor.engine.scan.members`` does; raises Disturbed."""
-    paths, before = table.paths[family], table.lost
-    if copied:
-        keys, values = list(paths), list(paths.values())
-        while keys:
-            yield keys[-PART:], values[-PART:]
-            # A million references are not dropped in no time.
-            del keys[-PART:], values[-PART:]
-        return
-    names, told = iter(paths), iter(paths.values())
-    while True:
-        try:
-            part = list(islice(names, PART)), list(islice(told, PART))
-        except RuntimeError:
-            raise Disturbed from None
-        if table.lost != before:
-            raise Disturbed
-        if not part[0]:
-            return
-        yield part
+    """Return all keys of a peer and what is held for them; see ``parts_of``."""
+    return parts_of(table.paths[family], lambda: table.lost, PART, copied=copied)

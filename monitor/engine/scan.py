@@ -5,21 +5,19 @@ through a million routes goes into waiting for memory.  So routes are gone throu
 peer or way out is asked about once.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from itertools import compress, islice
+from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any
 
 from monitor.engine.core import Engine
 from monitor.engine.cursor import Cursor
 from monitor.engine.ordering import Gathering, Place, PrefixOrder
-from monitor.engine.slices import Turns, finished
+from monitor.engine.slices import Turns, finished, parts_of, undisturbed
 from monitor.filter import FilterRow, Query
 from monitor.rib.path import Path
 from programmer.reconciler import TableState
 from programmer.route import Forwarding, PrefixKey
-
-T = TypeVar("T")
 
 PART = 512
 """Routes that are looked at in one go: half a millisecond, or two where all of them match."""
@@ -41,48 +39,17 @@ _OF_PATH: tuple[tuple[frozenset[str], Callable[[Any], object]], ...] = (
 """Fields that a part of the best path decides alone, and that part."""
 
 
-class Disturbed(Exception):
-    """Routes came or went while their dictionary was read."""
-
-
 def members(state: TableState, *, copied: bool) -> Members:
     """Yield all routes of a table, part by part, each with the way out where that is at hand; others may have a turn in between.
 
-    A dictionary can be read in parts only while nothing is put in or taken out: raises Disturbed where that happened, unless it
-    is *copied* at first, for which everybody waits some milliseconds.
+    See ``parts_of`` for *copied*, and for Disturbed, which it raises.
     """
     # A route that is wanted no more meanwhile comes no second time.
     rest: list[list[Any]] = [list(state.difference.remove), list(state.image.foreign)]
-    if copied:
-        keys, ways = list(state.desired), list(state.desired.values())
-        while keys:
-            yield keys[-PART:], ways[-PART:]
-            # A million references are not dropped in no time.
-            del keys[-PART:], ways[-PART:]
-    # Where one came and another went, the dictionary itself does not always see that its order is another one.
-    before = state.turnover
-    names, values = iter(() if copied else state.desired), iter(() if copied else state.desired.values())
-    while True:
-        try:
-            part = list(islice(names, PART)), list(islice(values, PART))
-        except RuntimeError:
-            raise Disturbed from None
-        if state.turnover != before and not copied:
-            raise Disturbed
-        if not part[0]:
-            break
-        yield part
+    yield from parts_of(state.desired, lambda: state.turnover, PART, copied=copied)
     for places in rest:
         for start in range(0, len(places), PART):
             yield places[start : start + PART], None
-
-
-async def undisturbed(read: Callable[[bool], Awaitable[T]]) -> T:
-    """Return what *read* does without a copy, or with one where somebody changed what was read."""
-    try:
-        return await read(False)  # noqa: FBT003 - whether it is copied
-    except Disturbed:
-        return await read(True)  # noqa: FBT003 - as above
 
 
 def can_scan(query: Query) -> bool:
@@ -97,27 +64,57 @@ def trait_of(query: Query) -> Callable[[Any], object] | None:
 
 async def scan(engine: Engine, state: TableState, query: Query, fits: Fits, turns: Turns) -> PrefixOrder:
     """Return the routes of a table that match; ``can_scan`` has to have said that they can be found in this way."""
-    trait = None if query.fields <= OF_WAY else trait_of(query)
+    cursor, trait = Cursor(engine, state), None if query.fields <= OF_WAY else trait_of(query)
+    choose = _by_way(cursor, fits) if trait is None else _by_path(cursor, asking(cursor, trait, fits), fits)
+    gathered = await gather(state, turns, choose, cursor.prepare)
+    return await finished(gathered.arranging(), turns)
+
+
+Choose = Callable[[Sequence[Any], "list[Forwarding] | None"], Sequence[Any]]
+"""Chooses among the places of a part, whose ways out are given where they are at hand."""
+
+
+async def gather(
+    state: TableState,
+    turns: Turns,
+    choose: Choose = lambda places, _: places,
+    resumed: Callable[[], None] = lambda: None,
+) -> Gathering:
+    """Return the routes of a table that *choose* does, all by default; *resumed* is called when others have had their turn."""
 
     async def read(copied: bool) -> Gathering:  # noqa: FBT001
         gathering = Gathering(state.spec.family)
-        cursor = Cursor(engine, state)
-        choose = _by_way(cursor, fits) if trait is None else _by_path(cursor, trait, fits)
         for places, ways in members(state, copied=copied):
             found = choose(places, ways)
-            if ways is not None or isinstance(places[0], bytes):
+            if isinstance(places[0], bytes):
                 gathering.add(found)
             else:
                 gathering.add_foreign(found)
             if await turns.pause():
-                cursor.prepare()
+                resumed()
         return gathering
 
-    gathered = await undisturbed(read)
-    return await finished(gathered.arranging(), turns)
+    return await undisturbed(read)
 
 
-Choose = Callable[[Sequence[Any], "list[Forwarding] | None"], list[Any]]
+def asking(cursor: Cursor, trait: Callable[[Any], object], fits: Fits) -> Callable[[Sequence[Path]], list[bool]]:
+    """Return what says which of many paths fit; it asks once for each part of a path that decides."""
+    known: dict[object, bool] = {}
+
+    def answers(paths: Sequence[Path]) -> list[bool]:
+        parts = list(map(trait, paths))
+        found = list(map(known.get, parts))
+        if None not in found:
+            return found  # type: ignore[return-value]
+        if len(known) > MOST_REMEMBERED:
+            known.clear()
+        for part, path in zip(parts, paths, strict=True):
+            if part not in known:
+                cursor.suppose(path)
+                known[part] = fits(cursor)
+        return [known[part] for part in parts]
+
+    return answers
 
 
 def _by_way(cursor: Cursor, fits: Fits) -> Choose:
@@ -137,22 +134,7 @@ def _by_way(cursor: Cursor, fits: Fits) -> Choose:
     return choose
 
 
-def _by_path(cursor: Cursor, trait: Callable[[Any], object], fits: Fits) -> Choose:
-    known: dict[object, bool] = {}
-
-    def answers(paths: Sequence[Path]) -> list[bool]:
-        parts = list(map(trait, paths))
-        found = list(map(known.get, parts))
-        if None in found:
-            if len(known) > MOST_REMEMBERED:
-                known.clear()
-            for part, path in zip(parts, paths, strict=True):
-                if part not in known:
-                    cursor.suppose(path)
-                    known[part] = fits(cursor)
-            return [known[part] for part in parts]
-        return found  # type: ignore[return-value]
-
+def _by_path(cursor: Cursor, answers: Callable[[Sequence[Path]], list[bool]], fits: Fits) -> Choose:
     def choose(places: Sequence[Any], ways: list[Forwarding] | None) -> list[Any]:
         if ways is None and not isinstance(places[0], bytes):
             return [place for place in places if cursor.move(place) and fits(cursor)]

@@ -2,10 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
+Key = TypeVar("Key")
 
 SLICE_SECONDS = 0.003
 """Longest that a walk goes on before other tasks get their turn."""
@@ -26,6 +28,48 @@ class Turns:
             await asyncio.sleep(0)
         self._since = time.perf_counter()
         return True
+
+
+class Disturbed(Exception):
+    """Something came or went while a dictionary was read."""
+
+
+def parts_of(
+    held: dict[Key, Item], turnover: Callable[[], int], size: int, *, copied: bool
+) -> Iterator[tuple[list[Key], list[Item]]]:
+    """Yield all keys and values of a dictionary, *size* at a time; others may have their turn between two parts.
+
+    A dictionary can be read in parts only while nothing is put in or taken out: raises Disturbed where that happened, unless it
+    is *copied* at first, for which everybody waits some milliseconds.  Where one came and another went, the dictionary itself
+    does not always see that its order is another one: *turnover* is a number that is another one whenever something was taken
+    out.
+    """
+    if copied:
+        names, items = list(held), list(held.values())
+        while names:
+            yield names[-size:], items[-size:]
+            # A million references are not dropped in no time.
+            del names[-size:], items[-size:]
+        return
+    before, keys, values = turnover(), iter(held), iter(held.values())
+    while True:
+        try:
+            part = list(islice(keys, size)), list(islice(values, size))
+        except RuntimeError:
+            raise Disturbed from None
+        if turnover() != before:
+            raise Disturbed
+        if not part[0]:
+            return
+        yield part
+
+
+async def undisturbed(read: Callable[[bool], Awaitable[Item]]) -> Item:
+    """Return what *read* does without a copy, or with one where somebody changed what was read."""
+    try:
+        return await read(False)  # noqa: FBT003 - whether it is copied
+    except Disturbed:
+        return await read(True)  # noqa: FBT003 - as above
 
 
 async def finished(steps: Generator[None, None, Item], turns: Turns) -> Item:

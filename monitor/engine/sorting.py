@@ -16,8 +16,8 @@ from monitor.engine.core import Engine
 from monitor.engine.cursor import Cursor
 from monitor.engine.ordering import LARGEST, STEP, Place
 from monitor.engine.pool import Pool
-from monitor.engine.scan import Members, members, undisturbed
-from monitor.engine.slices import Turns
+from monitor.engine.scan import Members, members
+from monitor.engine.slices import Turns, undisturbed
 from monitor.engine.walk import Asked, Segment, TableName, tables_of, whole_tables
 from programmer.reconciler import TableState
 from programmer.route import Forwarding

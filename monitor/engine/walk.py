@@ -1,7 +1,6 @@
 """The walk that makes a view: which routes belong to it, in prefix order, found in short slices."""
 
-from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from monitor.engine.bypath import by_path
@@ -10,7 +9,7 @@ from monitor.engine.cursor import Cursor
 from monitor.engine.ordering import STEP, Gathering, Place, PrefixOrder, buckets_of
 from monitor.engine.pool import Pool
 from monitor.engine.rows import EVERYTHING, named_places
-from monitor.engine.scan import can_scan, scan
+from monitor.engine.scan import can_scan, gather, scan
 from monitor.engine.slices import Turns, finished
 from monitor.filter import FilterRow, PrefixBounds, Query, Relation
 from programmer.reconciler import TableState
@@ -93,17 +92,13 @@ async def walk(engine: Engine, asked: Asked, now: float, segments: list[Segment]
 
 async def _candidates(state: TableState, problems: bool, bounds: PrefixBounds | None, turns: Turns) -> PrefixOrder:  # noqa: FBT001
     """Return the routes of a table that can belong to a view at all."""
-    gathering: Gathering | None = None
-    foreign: Sequence[tuple[PrefixKey, int]] = []
+    gathering, foreign = Gathering(state.spec.family), list[tuple[PrefixKey, int]]()
     if bounds is not None and bounds.relation is not Relation.IN:
         ours, foreign = named_places(state, bounds)
     elif problems:
         ours = list(state.difference.keys() | state.conflicts)
     else:
-        gathering = await _undisturbed(state, turns)
-        ours = list(state.difference.remove) if gathering else [*state.desired, *state.difference.remove]
-        foreign = list(state.image.foreign)
-    gathering = gathering or Gathering(state.spec.family)
+        ours, gathering = [], await gather(state, turns)
     while ours:
         part = ours[-STEP:]
         # A million references are not dropped in no time.
@@ -114,22 +109,6 @@ async def _candidates(state: TableState, problems: bool, bounds: PrefixBounds | 
         gathering.add_foreign(foreign[start : start + STEP])
         await turns.pause()
     return await finished(gathering.arranging(_first_octets(state.spec.family, bounds)), turns)
-
-
-async def _undisturbed(state: TableState, turns: Turns) -> Gathering | None:
-    """Return the keys of what is desired, None when something changed meanwhile.
-
-    A dictionary can be read in slices only while nobody changes it; a copy of a million keys in one go takes several slices.
-    """
-    before, gathering = state.changes, Gathering(state.spec.family)
-    source = iter(state.desired)
-    while state.changes == before:
-        part = list(islice(source, STEP))
-        if not part:
-            return gathering
-        gathering.add(part)
-        await turns.pause()
-    return None
 
 
 def _first_octets(family: Family, bounds: PrefixBounds | None) -> Collection[int]:

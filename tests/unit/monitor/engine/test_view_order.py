@@ -11,7 +11,7 @@ from monitor.engine import bypath, scan, sorting
 from monitor.engine.columns import COLUMNS
 from monitor.engine.peer import PeerTable
 from monitor.engine.rows import row_at
-from monitor.engine.slices import Turns
+from monitor.engine.slices import Disturbed, Turns
 from programmer.reconciler import TableState
 from programmer.route import Family, TableId, family_of, key_of
 from tests.unit.monitor.engine.viewing import CLUSTER, IPV4, STORAGE, Node, in_order, on_node
@@ -230,7 +230,7 @@ def test_a_prefix_that_comes_for_one_that_goes_disturbs_a_walk_through_what_a_pe
         next(steps)
         table.withdraw(Family.IPV4, key, 0)
         table.announce(Family.IPV4, key_of(ipaddress.ip_network("10.40.0.0/16")), path)  # type: ignore[arg-type]
-        with pytest.raises(scan.Disturbed):
+        with pytest.raises(Disturbed):
             next(steps)
 
     on_node(play)
