@@ -59,6 +59,10 @@ class Ownership:
     protocol: int
     metrics: frozenset[int]
 
+    def covers(self, protocol: int, metric: int) -> bool:
+        """Say whether a route of that protocol at that metric is ours."""
+        return protocol == self.protocol and metric in self.metrics
+
 
 @dataclass(slots=True)
 class TableImage:
@@ -84,7 +88,7 @@ class TableImage:
     def take(self, event: "RouteEvent", ownership: Ownership) -> None:
         """Take over what the kernel told; doing so again with all that was told since changes nothing."""
         key, metric, forwarding = event.key, event.metric, event.forwarding
-        ours = event.protocol == ownership.protocol and metric in ownership.metrics
+        ours = ownership.covers(event.protocol, metric)
         if forwarding is None and ours:
             self._drop(key, metric)
         elif forwarding is None:

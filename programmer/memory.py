@@ -294,7 +294,7 @@ class MemoryFib:
         image = TableImage()
         held_routes = self._store(table, family).items()
         for key, protocol, forwarding in ((key, *held) for key, routes in held_routes for held in routes):
-            if protocol != ownership.protocol or forwarding.metric not in ownership.metrics:
+            if not ownership.covers(protocol, forwarding.metric):
                 image.foreign[key, forwarding.metric] = ForeignRoute(protocol, forwarding)
                 continue
             if key in image.routes:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from monitor.config import DomainConfig, LimitAction
 from monitor.engine.peer import Held, PeerTable
@@ -20,6 +20,9 @@ from programmer.route import Address, Family, Forwarding, PrefixKey
 
 SETTLE_SECONDS = 5
 """Routes admitted within this time before a limit is crossed belong to the same burst, and go with it."""
+
+
+Value = TypeVar("Value")
 
 
 class Outcome(NamedTuple):
@@ -160,21 +163,11 @@ class DomainTable:
 
         None too where a peer holds several paths.
         """
-        outcomes_of = self._outcomes[family].get
         held_by = {peer: self.view(table, family).get for peer, table in self.peers.items()}
-        holders: dict[int, Callable[[PrefixKey], Held | None]] = {id(None): _nothing}
-        """What the peer of the best path holds, by the identity of the outcomes: they are interned, and few."""
+        holders = self._of_best(family, lambda peer: _nothing if peer is None else held_by.get(peer, _nothing))
 
         def chosen(keys: Sequence[PrefixKey]) -> list[Path | None]:
-            found = list(map(outcomes_of, keys))
-            tellers = list(map(holders.get, map(id, found)))
-            if None in tellers:
-                for name, outcomes in dict(zip(map(id, found), found, strict=True)).items():
-                    if name not in holders:
-                        best = next((outcome.peer for outcome in outcomes or () if outcome.best), None)
-                        holders[name] = _nothing if best is None else held_by.get(best, _nothing)
-                tellers = list(map(holders.get, map(id, found)))
-            held = [holds(key) for holds, key in zip(tellers, keys, strict=True)]  # type: ignore[misc]
+            held = [holds(key) for holds, key in zip(holders(keys), keys, strict=True)]
             if set(map(type, held)) == {Path}:
                 return held  # type: ignore[return-value]
             # A named tuple is a tuple too: one path is told apart from several by its type.
@@ -184,18 +177,27 @@ class DomainTable:
 
     def best_peers(self, family: Family) -> Callable[[Sequence[PrefixKey]], list[PeerId | None]]:
         """Return what tells whose path is the best of many prefixes, as it was chosen last; good until others have their turn."""
+        return self._of_best(family, lambda peer: peer)
+
+    def _of_best(
+        self, family: Family, value_of: Callable[[PeerId | None], Value]
+    ) -> Callable[[Sequence[PrefixKey]], list[Value]]:
+        """Return what tells of many prefixes the value of the peer whose path is the best, each peer's value asked for once."""
         outcomes_of = self._outcomes[family].get
-        known: dict[int, PeerId | None] = {}
+        known: dict[int, Value] = {}
         """By the identity of the outcomes: they are interned, and few."""
 
-        def best(keys: Sequence[PrefixKey]) -> list[PeerId | None]:
+        def values(keys: Sequence[PrefixKey]) -> list[Value]:
             found = list(map(outcomes_of, keys))
-            for name, outcomes in dict(zip(map(id, found), found, strict=True)).items():
-                if name not in known:
-                    known[name] = next((outcome.peer for outcome in outcomes or () if outcome.best), None)
-            return [known[name] for name in map(id, found)]
+            names = list(map(id, found))
+            if not known.keys() >= set(names):
+                for name, outcomes in dict(zip(names, found, strict=True)).items():
+                    if name not in known:
+                        best = next((outcome.peer for outcome in outcomes or () if outcome.best), None)
+                        known[name] = value_of(best)
+            return [known[name] for name in names]
 
-        return best
+        return values
 
     def kept_out(self, family: Family, key: PrefixKey) -> list[Path]:
         """Return the paths that the limit of their peer keeps out."""

@@ -137,7 +137,7 @@ class WindowRows:
         self._take(page)
         self._sought = (around, then) if around and then and not page["complete"] and page.get("at") is None else None
         if then is not None:
-            then(_place_in(page) if around else 0)
+            then(_place_in(page))
         self._changed()
         self._fetch()
 

@@ -90,9 +90,8 @@ class Watcher:
 
         Raises FibUnavailable when nothing is told any more.
         """
-        for _ in range(
-            MOST_WAITING // SLICE
-        ):  # more than the socket's buffer holds, so that a flood cannot keep us here
+        # So much is more than the socket's buffer holds: a flood cannot keep us here.
+        for _ in range(MOST_WAITING // SLICE):
             if self._closed or self._take():
                 break
             await asyncio.sleep(0)

@@ -220,7 +220,7 @@ class TableState:
         if self._told_meanwhile is not None:
             self._told_meanwhile.append(event)
         before = self.current(key)
-        ours = event.protocol == self.protocol and event.metric in self.spec.metrics
+        ours = self.ownership.covers(event.protocol, event.metric)
         if ours and event.forwarding is not None:
             touched = not event.by_us and before != event.forwarding
         elif ours:
