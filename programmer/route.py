@@ -184,7 +184,7 @@ class Rule(NamedTuple):
         words = [f"{self.priority}: from {self.source or 'all'}"]
         if self.destination:
             words.append(f"to {self.destination}")
-        if self.mask:
+        if self.mark or self.mask:
             words.append(f"fwmark {self.mark:#x}/{self.mask:#x}")
         if self.interface:
             words.append(f"iif {self.interface}")

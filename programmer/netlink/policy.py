@@ -49,7 +49,7 @@ def change_rule(command: str, rule: Rule, protocol: int) -> WriteResult:
         if prefix is not None:
             request[name] = str(prefix.network_address)
             request[f"{name}_len"] = prefix.prefixlen
-    if rule.mask:
+    if rule.mark or rule.mask:
         request["fwmark"], request["fwmask"] = rule.mark, rule.mask
     if rule.interface:
         request["iifname"] = rule.interface

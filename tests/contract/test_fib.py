@@ -496,11 +496,12 @@ class TestRulesAndLookup:
 
     async def test_a_rule_is_added_once_and_deleted_by_its_owner_only(self, stage: Stage) -> None:
         six = Rule(Family.IPV6, 1201, TableId(70_000), source=net("2001:db8:77::/48"))
-        for rule in (self.RULE, six):
+        unmasked = Rule(Family.IPV4, 1202, TableId(101), mark=0x10)
+        for rule in (self.RULE, six, unmasked):
             assert await stage.fib.add_rule(rule, OURS) == OK
             assert (await stage.fib.add_rule(rule, OURS)).errno == errno.EEXIST
-        assert await stage.fib.rules(OURS) == {self.RULE, six}
-        for rule in (self.RULE, six):
+        assert await stage.fib.rules(OURS) == {self.RULE, six, unmasked}
+        for rule in (self.RULE, six, unmasked):
             assert (await stage.fib.delete_rule(rule, OTHER)).errno == errno.ENOENT
             assert await stage.fib.delete_rule(rule, OURS) == OK
         assert await stage.fib.rules(OURS) == frozenset()
