@@ -4,6 +4,7 @@ One contract, two adapters: ``programmer.netlink`` and ``programmer.memory`` pas
 """
 
 import enum
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -73,12 +74,14 @@ class TableImage:
                  ``routes`` is then the one with the lowest metric.
     ``foreign``  everything else: (key, metric) to the route.
     ``dead``     keys of our routes with a next hop that the kernel flags dead or linkdown.
+    ``carried``  how many of ``routes`` have each forwarding, kept in step by ``take``; None where nobody has counted them.
     """
 
     routes: dict[PrefixKey, Forwarding] = field(default_factory=dict)
     extras: dict[tuple[PrefixKey, int], Forwarding] = field(default_factory=dict)
     foreign: dict[tuple[PrefixKey, int], ForeignRoute] = field(default_factory=dict)
     dead: set[PrefixKey] = field(default_factory=set)
+    carried: Counter[Forwarding] | None = field(default=None, compare=False)
 
     def has(self, key: PrefixKey, metric: int) -> bool:
         """Say whether a route of ours stands at a prefix and metric."""
@@ -105,9 +108,11 @@ class TableImage:
         self.extras.pop((key, value.metric), None)
         if held is None or held.metric == value.metric:
             self.routes[key] = value
+            self._carry(held, value)
         elif value.metric < held.metric:
             self.extras[key, held.metric] = held
             self.routes[key] = value
+            self._carry(held, value)
         else:
             self.extras[key, value.metric] = value
 
@@ -117,9 +122,22 @@ class TableImage:
             self.extras.pop((key, metric), None)
             return
         del self.routes[key]
-        others = sorted(found for at, found in self.extras if at == key)
+        others = sorted(found for at, found in self.extras if at == key) if self.extras else None
         if others:
             self.routes[key] = self.extras.pop((key, others[0]))
+        self._carry(held, self.routes.get(key))
+
+    def _carry(self, before: Forwarding | None, after: Forwarding | None) -> None:
+        """Count one route that was, and one that is."""
+        carried = self.carried
+        if carried is None or before is after:
+            return
+        if after is not None:
+            carried[after] += 1
+        if before is not None:
+            carried[before] -= 1
+            if not carried[before]:
+                del carried[before]
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,10 +78,11 @@ async def _views(engine: Engine, operations: Sequence[Operation]) -> dict[TableK
         if state is None:
             views[table, family] = TableView({}, {}, fallback)
             continue
-        routes, foreign = state.image.routes, state.image.foreign
-        views[table, family] = TableView(
-            dict(routes) if copied else routes, dict(foreign) if copied else foreign, fallback
-        )
+        image = state.image
+        routes, foreign, counts = image.routes, image.foreign, image.carried
+        if copied:
+            routes, foreign, counts = dict(routes), dict(foreign), counts and Counter(counts)
+        views[table, family] = TableView(routes, foreign, fallback, counts)
     return views
 
 

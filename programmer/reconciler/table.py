@@ -1,7 +1,7 @@
 """One family of one table: what is desired, what is installed, and what lies between them."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -57,7 +57,7 @@ class TableState:
     spec: TableSpec
     protocol: int
     desired: dict[PrefixKey, Forwarding] = field(default_factory=dict)
-    image: TableImage = field(default_factory=TableImage)
+    image: TableImage = field(default_factory=lambda: TableImage(carried=Counter()))
     difference: Difference = field(default_factory=Difference)
     acknowledged: dict[PrefixKey, Forwarding | None] = field(default_factory=dict)
     failures: dict[PrefixKey, Failure] = field(default_factory=dict)
@@ -92,6 +92,9 @@ class TableState:
     turnover: int = 0
     """How often a prefix came into what is desired, or went; it only grows.  As long as it stands, a walk through that goes on."""
     _written: deque[tuple[float, int, int]] = field(default_factory=deque)
+    _added: int = 0
+    _removed: int = 0
+    """How much the entries of ``_written`` come to: this is asked for every operation that is judged."""
     _filed_meanwhile: set[PrefixKey] | None = None
     _told_meanwhile: list[RouteEvent] | None = None
 
@@ -171,7 +174,7 @@ class TableState:
     async def _take_over(self, image: TableImage, now: float) -> int:
         """Replace what is installed, in slices: between two of them events and wishes may come in."""
         desired, routes, before = self.desired, image.routes, self.image.routes
-        found, conflicts = Difference(), set[PrefixKey]()
+        found, conflicts, carried = Difference(), set[PrefixKey](), Counter[Forwarding]()
         drifted: list[PrefixKey] = []
         self._filed_meanwhile = set()
         for keys in _slices(list(before) if self.read else []):
@@ -192,6 +195,7 @@ class TableState:
             await asyncio.sleep(0)
         for keys in _slices(list(routes)):
             found.remove.update([key for key in keys if key not in desired])
+            carried.update([routes[key] for key in keys])
             for key in keys if self.read else ():
                 if key not in before and key not in self.acknowledged:
                     drifted.append(key)
@@ -199,6 +203,7 @@ class TableState:
             await asyncio.sleep(0)
         unread = len(self.acknowledged) if self.read else len(routes) + len(image.foreign)
         self.changes += unread + len(drifted) + abs(len(image.foreign) - len(self.image.foreign))
+        image.carried = carried
         told, self._told_meanwhile = self._catch_up(image), None
         self.image, self.difference, self.conflicts = image, found, conflicts
         self.acknowledged.clear()
@@ -311,12 +316,16 @@ class TableState:
     def wrote(self, adds: int, removals: int, now: float) -> None:
         """Remember how much was written."""
         self._written.append((now, adds, removals))
+        self._added += adds
+        self._removed += removals
 
     def recent(self, now: float) -> Churn:
         """Return how much was written lately."""
         while self._written and self._written[0][0] < now - CHURN_SECONDS:
-            self._written.popleft()
-        return Churn(sum(adds for _, adds, _ in self._written), sum(removals for _, _, removals in self._written))
+            _, adds, removals = self._written.popleft()
+            self._added -= adds
+            self._removed -= removals
+        return Churn(self._added, self._removed)
 
     def undo(self, key: PrefixKey, value: Forwarding | None, now: float, seconds: float = UNDONE_SECONDS) -> None:
         """Remember for so many *seconds* that a roll-back took *value* away from *key*."""

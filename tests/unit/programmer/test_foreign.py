@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -225,6 +226,7 @@ async def foreign_routes_stay(sequence: list[tuple[str, int, int, int]]) -> None
         elif move == "blind step":  # the kernel's events have not arrived yet
             await rig.reconciler.step()
         assert (await rig.image()).foreign == foreign
+        assert rig.state.image.carried == Counter(rig.state.image.routes.values())
     rig.fib._failures.clear()
     rig.reconciler.rescan()
     await rig.turn(12, seconds=20.0)
