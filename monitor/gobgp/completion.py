@@ -1,8 +1,8 @@
 """Decides when all paths of a peer's table have been told.
 
 The dump must be over, and the peer must have said that it has no more (End-of-RIB), or have had the time to.
- A peer that is down says nothing of its table, unless its session was seen to die: then the table is known
- to be empty.
+A peer that is down says nothing of its table, unless its session was seen to die: then the table is known
+to be empty.
 """
 
 import time
@@ -17,7 +17,10 @@ from monitor.rib.update import TableComplete, Update
 from programmer.route import Family
 
 SETTLED_SECONDS = 1.0
-"""Lull of the stream after which what the peer list says of End-of-RIB holds for the stream too."""
+"""Lull of the stream, since the peer list said so, after which what it says of End-of-RIB holds for the stream too.
+
+The list is the answer to a call, and overtakes what is on its way in the stream.
+"""
 
 STEADY_PATHS, STEADY_SHARE = 100, 0.001
 """Change of a counter between two peer lists that is ordinary churn, not a table that is still arriving."""
@@ -28,7 +31,7 @@ class Completion:
 
     An End-of-RIB counts when it came in the stream (GoBGP 3.25 and later), when the peer list had it before
     the subscription, or when the peer list has it and the stream has caught up: all paths that the speaker
-    counts are told, or it is quiet.
+    counts are told, or it has been quiet since.
     """
 
     def __init__(
@@ -46,6 +49,8 @@ class Completion:
         self._wait = wait
         self._local = True
         self._marked: set[Table] = set()
+        self._listed: dict[Table, tuple[int, float]] = {}
+        """Which session's End-of-RIB the peer list has, and since when we know that."""
         self._complete: dict[Table, int] = {}
         self._down: set[PeerId] = set()
         self._counters: dict[Table, int] = {}
@@ -153,14 +158,20 @@ class Completion:
                 yield peer, family, entry, state
 
     def _proof(self, table: Table, entry: Entry, state: PeerFamily, now: float, lull: float) -> str:
-        caught_up = lull >= SETTLED_SECONDS or self._ledger.counted(*table) >= state.accepted
-        if table in self._marked or (state.end_of_rib and caught_up):
+        all_told = self._ledger.counted(*table) >= state.accepted
+        if table in self._marked:
             return "End-of-RIB"
+        if state.end_of_rib:
+            uptime, since = self._listed.get(table, (0, now))
+            if uptime != entry.uptime:
+                self._listed[table], since = (entry.uptime, now), now
+            if all_told or min(lull, now - since) >= SETTLED_SECONDS:
+                return "End-of-RIB"
         age = now - entry.seen_at
         if self._local:
             # The speaker's clock counts whole seconds: a session that began at 17.9 s is said to have begun at 17.
             age = max(age, time.time() - entry.uptime - 1.0)
-        if age >= self._wait and table in self._steady and caught_up:
+        if age >= self._wait and table in self._steady and (all_told or lull >= SETTLED_SECONDS):
             return f"session older than {self._wait:g} s"
         return ""
 

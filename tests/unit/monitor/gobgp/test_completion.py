@@ -83,7 +83,26 @@ def test_a_marker_in_the_peer_list_waits_until_the_stream_has_caught_up() -> Non
 def test_a_marker_in_the_peer_list_counts_after_silence_though_policy_rejects_paths() -> None:
     table = remote()
     table.counts(2, end_of_rib=True)
-    assert table.declared(lull=1.5) == ["End-of-RIB"]
+    assert table.declared(now=1.0, lull=0.0) == []
+    assert table.declared(now=2.0, lull=1.0) == ["End-of-RIB"]
+
+
+def test_silence_of_before_the_peer_list_had_the_marker_is_no_sign_that_the_stream_has_caught_up() -> None:
+    table = remote()
+    table.tell(1)
+    table.counts(2, end_of_rib=True)
+    assert table.declared(now=10.0, lull=9.0) == [], "the last path is still on its way"
+    table.tell(2)
+    assert table.declared(now=10.1, lull=9.1) == ["End-of-RIB"]
+
+
+def test_silence_after_the_marker_of_another_session_does_not_count() -> None:
+    table = remote()
+    table.counts(2, end_of_rib=True)
+    assert table.declared(now=1.0, lull=0.0) == []
+    table.counts(2, end_of_rib=True, uptime=2000)
+    assert table.declared(now=9.0, lull=9.0) == []
+    assert table.declared(now=10.0, lull=10.0) == ["End-of-RIB"]
 
 
 def test_a_marker_of_before_the_subscription_counts_at_once() -> None:
@@ -169,7 +188,8 @@ def test_what_policy_rejected_before_is_taken_as_given_and_later_differences_cou
     table = remote()
     table.counts(5, end_of_rib=True)
     table.tell(1, 2, 3)
-    table.declared(lull=1.5)
+    table.declared()
+    assert table.declared(now=2.5, lull=1.5) == ["End-of-RIB"]
     table.counts(5, end_of_rib=True)
     assert not table.completion.mismatch(2.0)
     assert table.completion.unexplained == [(PEER, Family.IPV4)]
@@ -184,7 +204,8 @@ def test_explaining_rejected_paths_keeps_the_count_right() -> None:
     table = remote()
     table.counts(2, end_of_rib=True)
     table.tell(1)
-    table.declared(lull=1.5)
+    table.declared()
+    assert table.declared(now=2.5, lull=1.5) == ["End-of-RIB"]
     table.counts(2, end_of_rib=True)
     assert not table.completion.mismatch(2.0)
     assert not table.ledger.explain(PEER, Family.IPV4, (1).to_bytes(4), 0)
