@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
 from monitor.engine.core import Engine
-from monitor.engine.slices import Turns
+from monitor.engine.slices import Turns, finished
 from monitor.engine.text import forwarding_text, hop_text, interface_name, plural
 from monitor.ports import Document
 from programmer.effect import (
@@ -21,7 +21,8 @@ from programmer.effect import (
     TableEffect,
     TableKey,
     TableView,
-    compute,
+    computing,
+    finish,
 )
 from programmer.errors import FibError
 from programmer.fib import Links, Ownership
@@ -48,8 +49,12 @@ class Effect:
     sentences: dict[Operation, str] = field(default_factory=dict)
 
 
-async def effect_of(engine: Engine, operations: Sequence[Operation]) -> tuple[Effect, _Group]:
-    """Return the effect of *operations* on the tables as they are now, and the groups that lean on each other."""
+async def effect_of(engine: Engine, operations: Sequence[Operation], *, live: bool = False) -> tuple[Effect, _Group]:
+    """Return the effect of *operations* on the tables as they are now, and the groups that lean on each other.
+
+    Of what is *live*, which will be asked for again, others have their turn meanwhile: a route that comes or goes in these
+    milliseconds may be taken for one that was there, or was not.
+    """
     if len(operations) > MOST_LOOKED_AT and not any(operation.after is None for operation in operations):
         return Effect(await _outline(engine, operations)), ()
     views = await _views(engine, operations)
@@ -59,10 +64,11 @@ async def effect_of(engine: Engine, operations: Sequence[Operation]) -> tuple[Ef
     protected = [Protected(found.name, found.address.packed) for found in destinations]
     lengths = {family: min(item.default_lengths.of(family) for item in engine.config.domains) for family in Family}
 
-    def work() -> PlanEffect:
-        return compute(operations, views, dead=dead, protected=protected, detailed=MOST_DETAILED, cover_all=lengths)
-
-    found = work() if len(operations) <= FEW else await asyncio.to_thread(work)
+    steps = computing(operations, views, dead=dead, protected=protected, detailed=MOST_DETAILED, cover_all=lengths)
+    if len(operations) > FEW:
+        found = await asyncio.to_thread(finish, steps)
+    else:
+        found = await finished(steps, Turns()) if live else finish(steps)
     sentences = {item.operation: sentence(links, item) for item in found.operations}
     return Effect(_document(engine, found, len(operations)), sentences), found.groups
 

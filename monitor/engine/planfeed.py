@@ -50,7 +50,7 @@ class PlanFeed:
         """The live plan, with at most so many operations and their effect."""
         rules = self.engine.reconciler.pending_rules()
         operations, total = await self._first_operations(most)
-        effect, _ = await effect_of(self.engine, operations) if operations else (Effect(), ())
+        effect, _ = await effect_of(self.engine, operations, live=True) if operations else (Effect(), ())
         rows = (await operation_rows(self.engine, rules, operations, effect))[:most]
         total += len(rules)
         return overview.plan_head(self.engine) | {

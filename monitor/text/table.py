@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TextIO
 
 WIDTH = 80
@@ -54,8 +55,12 @@ def clean_lines(text: str) -> str:
 
 def width(text: str) -> int:
     """Return how many columns *text* takes on a terminal."""
-    if text.isascii():
-        return len(text)
+    return len(text) if text.isascii() else _width(text)
+
+
+@lru_cache(4096)
+def _width(text: str) -> int:
+    # A screen says the same few words with arrows and dots in them again and again.
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     return len(text) + wide - sum(bool(unicodedata.combining(char)) for char in text)
 

@@ -10,7 +10,7 @@ pane       what all screens have in common; panes/ has one module each
 rows       rows that are here, and a window on a view that the daemon holds
 table      the one table: draws its window, cursor bound to the route
 column     which columns a width has room for (pure)
-line       lines of spans (pure); lines draws them
+line       lines of spans (pure); lines draws them, bare without anything around them
 cells      cells and phrases of several screens (pure)
 bars       the lines around every screen (pure)
 tables     order, columns, copy, export

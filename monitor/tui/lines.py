@@ -9,6 +9,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from monitor.text.table import width
+from monitor.tui.bare import BareLines
 from monitor.tui.line import Line, cut, size
 from monitor.tui.looks import Looks
 
@@ -54,6 +55,7 @@ class Lines(ScrollView, can_focus=False):
 
     def __init__(self, painter: Painter, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
+        self._styles_cache = BareLines()
         self._painter = painter
         self._lines: Sequence[Line] = ()
         self._fade = False

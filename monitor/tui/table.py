@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from monitor.tui.bare import BareLines
 from monitor.tui.column import GAP, Column, Row, chosen, widths, wish
 from monitor.tui.line import Line, pad
 from monitor.tui.lines import Painter
@@ -50,6 +51,7 @@ class Table(ScrollView, can_focus=True):
 
     def __init__(self, painter: Painter, columns: Sequence[Column], *, empty: str = "", id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
+        self._styles_cache = BareLines()
         self._painter = painter
         self.columns = list(columns)
         self.hidden: frozenset[str] = frozenset()
@@ -153,7 +155,8 @@ class Table(ScrollView, can_focus=True):
             self._redraw_rows(before, self.cursor)
         else:
             self._measure()
-            self._redraw()
+            # Every line is another one: to compare them would take as long as to draw some.
+            self.refresh()
         self.post_message(self.Moved(self))
 
     # Drawing
@@ -272,8 +275,13 @@ class Table(ScrollView, can_focus=True):
         gone = bool(row.get("gone"))
         for number, (column, room) in enumerate(self._layout):
             text, token = column.cell(row)
-            blank = " " * GAP if number < len(self._layout) - 1 else ""
-            cells.append((pad(text, room, right=column.right) + blank, "muted" if gone else token))
+            piece = pad(text, room, right=column.right) + (" " * GAP if number < len(self._layout) - 1 else "")
+            meant = "muted" if gone else token
+            # Cells that look alike are one span: each costs its time whenever its line is drawn.
+            if cells and cells[-1][1] == meant:
+                cells[-1] = cells[-1][0] + piece, meant
+            else:
+                cells.append((piece, meant))
         return tuple(cells)
 
     def _marked(self, y: int) -> Line:

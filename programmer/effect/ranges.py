@@ -94,7 +94,7 @@ def _try(family: Family, roots: _Roots, source: Collection[PrefixKey], runs: lis
             values = range(first >> shift, (last >> shift) + 1, 1 << (8 * octets - length))
             hits = [value for value in values if head + value.to_bytes(octets) in source]
             found += [value << shift << 8 | length for value in hits]
-        yield
+            yield
     runs.append(sorted(found))
 
 
