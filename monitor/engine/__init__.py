@@ -14,7 +14,10 @@ waiting     why a change has not been written yet
 rows        routes as the filter language sees them
 ordering    places of a million routes in prefix order, without one long sort
 columns     the columns that routes can be sorted by
+cursor      a row that moves over a million routes
+scan, bypath   which routes a filter on a part of a route matches, read in the order of memory
 walk        which routes belong to a view, and in what order
+pool, groups, sorting   a view by a column: rows by number, thrown together by value, put in order
 views       the views of all faces, for as long as somebody looks
 viewfeed    answers about views
 rates       how much happens, in bins of ten seconds

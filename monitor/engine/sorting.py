@@ -7,13 +7,13 @@ value stand in prefix order, but a large group of them is put in order only wher
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from heapq import merge
 from itertools import accumulate
 from typing import Any
 
 from monitor.engine.columns import COLUMNS, FORWARDING_COLUMNS, PATH_COLUMNS, PEER_COLUMNS, Value
 from monitor.engine.core import Engine
 from monitor.engine.cursor import Cursor
+from monitor.engine.groups import Groups, NumberGroups
 from monitor.engine.ordering import LARGEST, STEP, Place
 from monitor.engine.pool import Pool
 from monitor.engine.scan import Members, members
@@ -25,8 +25,8 @@ from programmer.route import Forwarding
 AT_ONCE = 512
 """Rows whose values are looked up together."""
 
-MERGED_AT_ONCE = 64
-"""Values that are merged before the clock is looked at."""
+NUMBER_COLUMNS = frozenset({"age"})
+"""Columns in which nearly every row may have a whole number of its own."""
 
 
 class Permutation:
@@ -130,7 +130,7 @@ class _Sorting:
         self._engine = engine
         self._column = column
         self._turns = Turns()
-        self._groups: dict[Value, array[int]] = {}
+        self._groups = NumberGroups() if column in NUMBER_COLUMNS else Groups()
         self._pools: list[Pool] = []
         self._count = 0
 
@@ -166,12 +166,10 @@ class _Sorting:
             self._count = first
             self.segments.pop()
             self._pools.pop()
-            for group in self._groups.values():
-                del group[bisect_left(group, first) :]
+            self._groups.forget(first)
 
     async def _take(self, pool: Pool, state: TableState | None, parts: Members, domain: str) -> None:
-        groups, turns = self._groups, self._turns
-        put = {value: group.append for value, group in groups.items()}
+        turns = self._turns
         values_of = None if state is None else _valuing(self._engine, state, self._column, domain)
         for found, ways in parts:
             places: Sequence[Place] = found
@@ -184,26 +182,17 @@ class _Sorting:
                 else:
                     places, values = values_of(places, ways)
                 pool.take(places)
-                for row, value in enumerate(values, self._count):
-                    try:
-                        put[value](row)
-                    except KeyError:
-                        groups[value] = array("I", (row,))
-                        put[value] = groups[value].append
+                self._groups.take(values, self._count)
                 self._count += len(places)
                 if await turns.pause() and state is not None:
                     values_of = _valuing(self._engine, state, self._column, domain)
 
     async def ordered(self, *, descending: bool) -> Permutation:
         """Return the order of all that was taken."""
-        found, turns, groups = Permutation(self._pools), self._turns, self._groups
-        nothing = groups.pop(None, None)
-        values = await _ordered(list(groups), turns)
-        for value in reversed(values) if descending else values:
-            for _ in found.add(groups.pop(value)):
+        found, turns = Permutation(self._pools), self._turns
+        for rows in self._groups.ordered(descending=descending):
+            for _ in found.add(rows) if rows is not None else ():
                 await turns.pause()
-            await turns.pause()
-        for _ in found.add(nothing) if nothing else ():
             await turns.pause()
         return found
 
@@ -247,19 +236,3 @@ def _valuing(engine: Engine, state: TableState, column: str, domain: str) -> Val
     if domain or not (of_path or of_forwarding or of_peer):
         return lambda places, _: one_by_one(places)
     return by_path if of_path else by_peer if of_peer else by_forwarding
-
-
-async def _ordered(values: list[Value], turns: Turns) -> list[Value]:
-    """Return distinct values in order; many are sorted in parts and merged."""
-    parts: list[list[Value]] = []
-    for start in range(0, len(values), STEP):
-        parts.append(sorted(values[start : start + STEP]))
-        await turns.pause()
-    if len(parts) < 2:
-        return parts[0] if parts else []
-    found: list[Value] = []
-    for value in merge(*parts):
-        found.append(value)
-        if not len(found) % MERGED_AT_ONCE:
-            await turns.pause()
-    return found

@@ -28,7 +28,7 @@ def imported(marked: str) -> str:
     [
         ("«mod»: auto\n" + DOMAIN, "mod", "unknown key 'mod'", "did you mean mode?"),
         ("«window»: []\n" + DOMAIN, "window", "unknown key 'window'", "did you mean windows?"),
-        ("«web»: {listen: 127.0.0.1}\n" + DOMAIN, "web", "unknown key 'web'", "known:"),
+        ("«page»: {listen: 127.0.0.1}\n" + DOMAIN, "page", "unknown key 'page'", "known:"),
         (DOMAIN + "approval: {«soaks»: {}}\n", "approval.soaks", "unknown key 'soaks'", "did you mean soak?"),
         (DOMAIN + "approval: {soak: {«probe»: []}}\n", "approval.soak.probe", "unknown key 'probe'", "probes?"),
         (
