@@ -14,14 +14,21 @@ patience    asking the daemon for long, over a restart of it
 """
 
 import gc
+import sys
 from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``bgpmon`` with *arguments*, by default those of the process; returns the exit status."""
+    said = sys.argv[1:] if arguments is None else arguments
     # What is loaded stays: to look for garbage among it would cost every start some milliseconds.
     gc.disable()
     try:
+        if not said:
+            from monitor.cli import opening  # noqa: PLC0415 - only who opens it loads what it needs
+
+            if opening.on_terminal():
+                return opening.alone()
         # Importing the package, as tools do to look at it, needs no click.
         from monitor.cli.command import bgpmon  # noqa: PLC0415
         from monitor.cli.session import run  # noqa: PLC0415

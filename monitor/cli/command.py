@@ -7,11 +7,12 @@ import click
 from monitor.cli.agenda import policy, window
 from monitor.cli.change import COMMANDS
 from monitor.cli.offline import config, run, version
+from monitor.cli.opening import on_terminal, open_terminal
 from monitor.cli.past import audit, events, replay
 from monitor.cli.plan import plan
 from monitor.cli.session import ExitCode, Settings, client_options, daemon, say, settings, show
 from monitor.cli.simulation import demo
-from monitor.cli.terminal import on_terminal, open_terminal, tui
+from monitor.cli.terminal import tui
 from monitor.text import detail, screen
 
 
@@ -27,7 +28,8 @@ def bgpmon(context: click.Context) -> int:
     """
     context.ensure_object(Settings)
     if context.invoked_subcommand is None:
-        return open_terminal() if on_terminal() and not settings().json else show_status()
+        there = on_terminal() and not settings().json
+        return open_terminal(settings().daemon_dir) if there else show_status()
     return ExitCode.DONE
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from monitor.cli.opening import DEFAULT_RUN_DIR, RUN_DIR_VARIABLE, usual_run_dir
 from monitor.demo import NOTICE
 from monitor.errors import (
     BadRequest,
@@ -29,9 +30,6 @@ from programmer.errors import PlanRefused, PlanStale, PlanUnknown, ProgrammerErr
 if TYPE_CHECKING:
     from monitor.api.client import Client
     from monitor.ports import Document
-
-DEFAULT_RUN_DIR = "/run/bgpmon"
-RUN_DIR_VARIABLE = "BGPMON_RUN_DIR"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -80,7 +78,7 @@ class Settings:
     @property
     def daemon_dir(self) -> str:
         """Where the daemon's sockets are."""
-        return self.run_dir or os.environ.get(RUN_DIR_VARIABLE) or DEFAULT_RUN_DIR
+        return self.run_dir or usual_run_dir()
 
 
 def settings() -> Settings:

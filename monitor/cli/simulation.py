@@ -5,8 +5,9 @@ import sys
 
 import click
 
+from monitor.cli.opening import RUN_DIR_VARIABLE
 from monitor.cli.options import Span
-from monitor.cli.session import RUN_DIR_VARIABLE, settings
+from monitor.cli.session import settings
 
 
 @click.command()

@@ -1,11 +1,10 @@
-"""The terminal UI: ``bgpmon`` on a terminal, and the command ``tui`` with its options."""
+"""The command ``tui``: the terminal UI with its options; and the words that it takes from the command line."""
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from monitor.cli.opening import on_terminal, open_terminal
 from monitor.cli.options import Span
 from monitor.cli.session import ExitCode, client_options, say, settings
 
@@ -44,40 +43,10 @@ def tui(color: str, theme: str, idle_exit: float, *, plain: bool, mouse: bool, r
     """The terminal UI: see it, understand it, decide. Also what `bgpmon` alone opens on a terminal."""
     if not on_terminal():
         raise click.UsageError("this needs a terminal that can place a cursor (kubectl exec -it; TERM other than dumb)")
-    return open_terminal(color, theme, idle_exit, plain=plain, mouse=mouse, read_only=read_only)
-
-
-def on_terminal() -> bool:
-    """Return whether the terminal UI can be shown here."""
-    from monitor.tui.looks import can_draw  # noqa: PLC0415 - only a terminal needs it
-
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) and can_draw(
-        os.environ
-    )
-
-
-def open_terminal(
-    color: str = "auto", theme: str = "auto", idle: float = 1800.0, *, plain: bool = False, mouse: bool = False,
-    read_only: bool = False,
-) -> int:  # fmt: skip
-    """Open the terminal UI; returns the exit code."""
-    # What prints a line and ends does not pay for a terminal UI.
-    from monitor.tui.looks import looks_of  # noqa: PLC0415
-    from monitor.tui.run import Options, run  # noqa: PLC0415
-
-    folder = settings().daemon_dir
     if settings().json:
         say("bgpmon: the terminal UI prints no JSON; `bgpmon status -o json` does")
         return ExitCode.USAGE
-    looks = looks_of(os.environ, color, theme, plain_text=plain)
-
-    def connect() -> object:
-        from monitor.api.client import Client  # noqa: PLC0415 - in the thread of the first call: the screen is drawn before
-        from monitor.tui.link import CALL_SECONDS  # noqa: PLC0415
-
-        return Client(folder, CALL_SECONDS)
-
-    return run(Options(looks=looks, run_dir=folder, mouse=mouse, read_only=read_only, idle=idle), connect, words())  # type: ignore[arg-type]
+    return open_terminal(settings().daemon_dir, color, theme, idle_exit, plain=plain, mouse=mouse, read_only=read_only)
 
 
 def words() -> "tuple[Word, ...]":

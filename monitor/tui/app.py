@@ -60,7 +60,7 @@ class BgpmonApp(App[int]):
     BINDINGS = []  # noqa: RUF012 - every key is the registry's
 
     def __init__(
-        self, link: Link, looks: Looks, *, words: Sequence[Word] = (), run_dir: str = "", name: str = "",
+        self, link: Link, looks: Looks, *, words: Callable[[], Sequence[Word]] = tuple, run_dir: str = "", name: str = "",
         first: tuple[str, dict[str, Any]] = ("overview", {}), idle: float = 1800.0, unlocked: float = 600.0, admin: bool = True,
         begun: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
@@ -70,7 +70,7 @@ class BgpmonApp(App[int]):
         self.desk = Desk(
             link,
             self.painter,
-            tuple(words),
+            words,
             name,
             go=self.go,
             say=self.tell,

@@ -1,7 +1,8 @@
 """What every screen works with: the daemon, the looks, the clock, and the ways to other screens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from monitor.tui.line import Line
@@ -14,13 +15,13 @@ from monitor.tui.word import Word
 class Desk:
     """Shared by the screens of one terminal.
 
-    ``name`` is what the operator says to be called.  ``still`` tells since when the display is held, None while it moves.
-    The callables are the application's.
+    ``read_words`` tells the commands of the command line.  ``name`` is what the operator says to be called.  ``still`` tells since
+    when the display is held, None while it moves.  The callables are the application's.
     """
 
     link: Link
     painter: Painter
-    words: tuple[Word, ...] = ()
+    read_words: Callable[[], Sequence[Word]] = tuple
     name: str = ""
     still: float | None = None
     go: Callable[..., None] = field(default=lambda *_, **__: None)
@@ -32,6 +33,11 @@ class Desk:
     show_text: Callable[[str, list[Line]], None] = field(default=lambda *_: None)
     printed: list[str] = field(default_factory=list)
     """What is printed once the terminal is given back."""
+
+    @cached_property
+    def words(self) -> Sequence[Word]:
+        """The commands that ``:`` takes from the command line."""
+        return self.read_words()
 
     def now(self) -> float:
         """Return the time, in seconds since the epoch."""

@@ -25,8 +25,8 @@ class Options:
     idle: float = 1800.0
 
 
-def run(options: Options, connect: Callable[[], Daemon], words: Sequence[Word]) -> int:
-    """Run until it is left; returns the exit code."""
+def run(options: Options, connect: Callable[[], Daemon], words: Callable[[], Sequence[Word]]) -> int:
+    """Run until it is left; returns the exit code.  *words* tells, once they are needed, the commands of the command line."""
     assert "textual" not in sys.modules, "it is loaded before its looks are decided"
     # What is loaded and built until the first frame stays: looking through it for garbage, now and at every later
     # collection, would cost a tenth of the start, and now and then the wait for a key.
