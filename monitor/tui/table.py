@@ -155,8 +155,7 @@ class Table(ScrollView, can_focus=True):
             self._redraw_rows(before, self.cursor)
         else:
             self._measure()
-            # Every line is another one: to compare them would take as long as to draw some.
-            self.refresh()
+            self._redraw()
         self.post_message(self.Moved(self))
 
     # Drawing
