@@ -40,6 +40,12 @@ MOST_KEYS = 7
 
 TICK_SECONDS = 1.0
 
+KEYS_FIRST_SECONDS = 0.15
+"""How long after a key the screen is not asked for anew: that would be in the way of the next one."""
+
+KEYS_LAST_SECONDS = 3.0
+"""However many keys there are, what is shown is no older than this."""
+
 SAID_SECONDS = 8.0
 """How long something that was said stays in the footer."""
 
@@ -83,7 +89,7 @@ class BgpmonApp(App[int]):
         self._begin = first
         self._begun = begun
         self._idle, self.unlocked_seconds, self.admin = idle, unlocked, admin
-        self._key_at = time.monotonic()
+        self._key_at = self._ticked_at = time.monotonic()
         self._trail: list[tuple[str, dict[str, Any]]] = []
         self._ahead: list[tuple[str, dict[str, Any]]] = []
         self._here: tuple[str, dict[str, Any]] = first
@@ -196,9 +202,16 @@ class BgpmonApp(App[int]):
             self.exit(0)
             return
         self._ask_status()
-        if not self._small and self.desk.still is None:
+        if not self._small and self.desk.still is None and not self._keys_come:
+            self._ticked_at = time.monotonic()
             self.pane.tick()
         self.draw_frame()
+
+    @property
+    def _keys_come(self) -> bool:
+        """Whether somebody is moving about, and what is shown is not too old for that."""
+        now = time.monotonic()
+        return now - self._key_at < KEYS_FIRST_SECONDS and now - self._ticked_at < KEYS_LAST_SECONDS
 
     def _ask_status(self) -> None:
         if not self._refreshing:
@@ -213,7 +226,7 @@ class BgpmonApp(App[int]):
         finally:
             self._refreshing = False
         self.draw_frame()
-        if not self._small and not self._ends:
+        if not self._small and not self._ends and not self._keys_come:
             self.pane.redraw()
 
     def _heard(self, items: list[dict[str, Any]]) -> None:
