@@ -40,11 +40,11 @@ MOST_KEYS = 7
 
 TICK_SECONDS = 1.0
 
-KEYS_FIRST_SECONDS = 0.15
-"""How long after a key the screen is not asked for anew: that would be in the way of the next one."""
+MOVES_FIRST_SECONDS = 0.15
+"""How long after a move in a table the screen is not drawn anew by the clock: that would be in the way of the next one."""
 
-KEYS_LAST_SECONDS = 3.0
-"""However many keys there are, what is shown is no older than this."""
+MOVES_LAST_SECONDS = 3.0
+"""However many moves there are, what is shown is no older than this."""
 
 SAID_SECONDS = 8.0
 """How long something that was said stays in the footer."""
@@ -89,7 +89,8 @@ class BgpmonApp(App[int]):
         self._begin = first
         self._begun = begun
         self._idle, self.unlocked_seconds, self.admin = idle, unlocked, admin
-        self._key_at = self._ticked_at = time.monotonic()
+        self._key_at = time.monotonic()
+        self._moved_at = self._ticked_at = 0.0
         self._trail: list[tuple[str, dict[str, Any]]] = []
         self._ahead: list[tuple[str, dict[str, Any]]] = []
         self._here: tuple[str, dict[str, Any]] = first
@@ -202,16 +203,16 @@ class BgpmonApp(App[int]):
             self.exit(0)
             return
         self._ask_status()
-        if not self._small and self.desk.still is None and not self._keys_come:
+        if not self._small and self.desk.still is None and not self._moving:
             self._ticked_at = time.monotonic()
             self.pane.tick()
         self.draw_frame()
 
     @property
-    def _keys_come(self) -> bool:
+    def _moving(self) -> bool:
         """Whether somebody is moving about, and what is shown is not too old for that."""
         now = time.monotonic()
-        return now - self._key_at < KEYS_FIRST_SECONDS and now - self._ticked_at < KEYS_LAST_SECONDS
+        return now - self._moved_at < MOVES_FIRST_SECONDS and now - self._ticked_at < MOVES_LAST_SECONDS
 
     def _ask_status(self) -> None:
         if not self._refreshing:
@@ -226,7 +227,7 @@ class BgpmonApp(App[int]):
         finally:
             self._refreshing = False
         self.draw_frame()
-        if not self._small and not self._ends and not self._keys_come:
+        if not self._small and not self._ends and not self._moving:
             self.pane.redraw()
 
     def _heard(self, items: list[dict[str, Any]]) -> None:
@@ -418,7 +419,9 @@ class BgpmonApp(App[int]):
             do = getattr(owner, f"do_{action.name}", None)
             if do is not None:
                 do()
-                if action.where != TABLE:  # moving in a table changes nothing around it
+                if action.where == TABLE:
+                    self._moved_at = time.monotonic()
+                else:  # moving in a table changes nothing around it
                     self.draw_frame()
                 return
         if action.name.startswith("go_"):

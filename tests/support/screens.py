@@ -271,7 +271,7 @@ async def running(
     from monitor.tui.table import Table  # noqa: PLC0415
 
     clock = Clock()
-    app = BgpmonApp(Link(daemon.connect, clock), looks or Looks(), words=words, name=name, admin=admin)
+    app = BgpmonApp(Link(daemon.connect, clock), looks or Looks(), words=lambda: words, name=name, admin=admin)
     async with app.run_test(size=size):
         stage = Stage(app, daemon, clock)
         await stage.settled()
