@@ -1,6 +1,8 @@
 """The application: one frame around all screens, one list of actions behind every key."""
 
 import json
+import shutil
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -202,11 +204,21 @@ class BgpmonApp(App[int]):
             self.desk.printed.append(f"bgpmon: left after {duration(self._idle)} without a key; the daemon goes on")
             self.exit(0)
             return
+        self._look_at_size()
         self._ask_status()
         if not self._small and self.desk.still is None and not self._moving:
             self._ticked_at = time.monotonic()
             self.pane.tick()
         self.draw_frame()
+
+    def _look_at_size(self) -> None:
+        """Notice a window of another size than was heard of.
+
+        The kernel tells of a new size just before the terminal has it (pty_resize of drivers/tty/pty.c): who asks at once may be
+        told the old one, and is never told again.
+        """
+        if not self.is_headless and shutil.get_terminal_size((0, 0)) not in {tuple(self.size), (0, 0)}:
+            signal.raise_signal(signal.SIGWINCH)
 
     @property
     def _moving(self) -> bool:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from monitor.engine import groups
 from monitor.engine.groups import Groups, NumberGroups
+from monitor.engine.ordering import LARGEST
 
 NUMBERS = st.one_of(st.none(), st.integers(-3, 3), st.integers(-(1 << 40), 1 << 40))
 
@@ -18,7 +19,7 @@ NUMBERS = st.one_of(st.none(), st.integers(-3, 3), st.integers(-(1 << 40), 1 << 
     again=st.lists(NUMBERS, max_size=20),
     kept=st.integers(0, 40),
     descending=st.booleans(),
-    largest=st.sampled_from((2, groups.LARGEST)),
+    largest=st.sampled_from((2, LARGEST)),
 )
 def test_the_order_is_that_of_a_sort_and_what_is_forgotten_is_gone(
     kind: type[Groups] | type[NumberGroups],
