@@ -8,6 +8,7 @@ to be empty.
 import time
 from collections.abc import Callable, Iterator
 
+from monitor.gobgp.dump import UNTOLD_SECONDS
 from monitor.gobgp.fence import Fence
 from monitor.gobgp.ledger import Ledger, Table
 from monitor.gobgp.roster import Entry, Roster
@@ -17,10 +18,7 @@ from monitor.rib.update import TableComplete, Update
 from programmer.route import Family
 
 SETTLED_SECONDS = 1.0
-"""Lull of the stream, since the peer list said so, after which what it says of End-of-RIB holds for the stream too.
-
-The list is the answer to a call, and overtakes what is on its way in the stream.
-"""
+"""Lull of the stream after which what was told can be compared with what the speaker counts."""
 
 STEADY_PATHS, STEADY_SHARE = 100, 0.001
 """Change of a counter between two peer lists that is ordinary churn, not a table that is still arriving."""
@@ -165,13 +163,14 @@ class Completion:
             uptime, since = self._listed.get(table, (0, now))
             if uptime != entry.uptime:
                 self._listed[table], since = (entry.uptime, now), now
-            if all_told or min(lull, now - since) >= SETTLED_SECONDS:
+            # The list is the answer to a call, and overtakes what is on its way in the stream.
+            if all_told or min(lull, now - since) >= UNTOLD_SECONDS:
                 return "End-of-RIB"
         age = now - entry.seen_at
         if self._local:
             # The speaker's clock counts whole seconds: a session that began at 17.9 s is said to have begun at 17.
             age = max(age, time.time() - entry.uptime - 1.0)
-        if age >= self._wait and table in self._steady and (all_told or lull >= SETTLED_SECONDS):
+        if age >= self._wait and table in self._steady and (all_told or lull >= UNTOLD_SECONDS):
             return f"session older than {self._wait:g} s"
         return ""
 

@@ -6,6 +6,13 @@ path, and no empty message follows it.
 """
 
 QUIET_SECONDS = 1.0
+UNTOLD_SECONDS = 5.0
+"""How long silence must last where paths that the speaker counts were not told.
+
+Its policy may reject them, and then nothing more comes.  Or its machine is too busy to send them: taken for the end, that
+silence would take their routes away.
+"""
+
 QUIET_PER_MISSING_PATH = 30e-6
 """A server without batches converts a whole table before it sends it: about 12 us a path, in silence."""
 
@@ -44,7 +51,7 @@ class Dump:
     def quiet(self, seconds: float, missing: int) -> None:
         """Note *seconds* without a message, while *missing* paths of the speaker's count were not told."""
         self._quiet += seconds
-        enough = QUIET_SECONDS + missing * QUIET_PER_MISSING_PATH
+        enough = UNTOLD_SECONDS + missing * QUIET_PER_MISSING_PATH if missing else QUIET_SECONDS
         if self._last == self._full:
             enough *= QUIET_INSIDE_FACTOR
         if self._quiet >= enough:

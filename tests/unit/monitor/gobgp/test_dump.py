@@ -51,8 +51,11 @@ def test_counters_that_agree_end_it_between_lists_only() -> None:
 
 def test_silence_ends_it_and_lasts_longer_the_more_is_missing() -> None:
     made = dump(3, 1, 0)
-    made.quiet(1.1, missing=100_000)
-    assert not made.is_over
+    made.quiet(1.1, missing=0)
+    assert made.is_over
+    made = dump(3, 1, 0)
+    made.quiet(5.1, missing=100_000)
+    assert not made.is_over, "a busy machine sends nothing for a while"
     made.quiet(3.0, missing=100_000)
     assert made.is_over
 
